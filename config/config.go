@@ -6,14 +6,17 @@ import "time"
 // Default, in which every value means itself (0 is 0, false is false); a Config
 // that did not start there is refused by Validate.
 //
-// Copies made by assignment are independent of each other. Every field carries
+// Copies made by assignment are independent of each other, as long as a list is
+// replaced and not changed in place. Every field carries
 // the key's name as its yaml tag and, as its reload tag, what has to restart
 // before a changed value is in force (see Reload). Durations are written in YAML
 // as seconds or as Go durations; a negative one means Never where that is
 // allowed and is refused elsewhere.
 //
 // The first sentence of each field's comment is its line in the reference that
-// WriteReference renders.
+// WriteReference renders. The other tags are rules that Validate holds: min and
+// max bound a number (min a duration in nanoseconds too; 0 where it is missing),
+// allow:"never" accepts negative durations, form says what a text is.
 type Config struct {
 	// Daemon.
 
@@ -40,7 +43,7 @@ type Config struct {
 	// Exit code of the caller when daemonizing or changing user or group fails.
 	DaemonizeErrorExitCode int `yaml:"daemonize_error_exit_code" reload:"never" max:"255"`
 	// Addresses bound before privileges drop, as `tcp://0.0.0.0:80`, `0.0.0.0:80` or `unix:///run/app.sock`.
-	Listen []string `yaml:"listen" reload:"never"`
+	Listen []string `yaml:"listen" reload:"never" form:"address"`
 	// How the top takes commands: `signal`, or `pipe` for command words on standard input; also how plain spawn workers are told.
 	CommandSender CommandSender `yaml:"command_sender" reload:"never"`
 	// How long processes that lost their parent may drain before they end.
@@ -173,7 +176,7 @@ type Config struct {
 	// How long a worker process has to stop at once before it is killed; -1 is no limit.
 	WorkerImmediateKillTimeout time.Duration `yaml:"worker_immediate_kill_timeout" reload:"live" allow:"never"`
 	// Signal that tells a spawned command to reload; empty sends none.
-	WorkerReloadSignal string `yaml:"worker_reload_signal" reload:"live"`
+	WorkerReloadSignal string `yaml:"worker_reload_signal" reload:"live" form:"any_signal"`
 
 	// Sockets.
 
@@ -187,7 +190,7 @@ type Config struct {
 	// Path of the log file; `-` is standard output, empty is standard error.
 	Log string `yaml:"log" reload:"live"`
 	// Least level that is logged: `trace`, `debug`, `info`, `warn`, `error` or `fatal`.
-	LogLevel string `yaml:"log_level" reload:"live"`
+	LogLevel string `yaml:"log_level" reload:"live" form:"level"`
 	// How many rotated log files are kept; 0 turns rotation off.
 	LogRotateAge int `yaml:"log_rotate_age" reload:"live"`
 	// Size at which the log file is rotated, in bytes or as `1MB`.
@@ -204,19 +207,19 @@ type Config struct {
 	// Signals, with or without the prefix SIG. No two may be the same.
 
 	// Signal of a graceful stop.
-	SignalGracefulStop string `yaml:"signal_graceful_stop" reload:"never"`
+	SignalGracefulStop string `yaml:"signal_graceful_stop" reload:"never" form:"signal"`
 	// Signal of an immediate stop.
-	SignalImmediateStop string `yaml:"signal_immediate_stop" reload:"never"`
+	SignalImmediateStop string `yaml:"signal_immediate_stop" reload:"never" form:"signal"`
 	// Signal of a graceful restart.
-	SignalGracefulRestart string `yaml:"signal_graceful_restart" reload:"never"`
+	SignalGracefulRestart string `yaml:"signal_graceful_restart" reload:"never" form:"signal"`
 	// Signal of an immediate restart.
-	SignalImmediateRestart string `yaml:"signal_immediate_restart" reload:"never"`
+	SignalImmediateRestart string `yaml:"signal_immediate_restart" reload:"never" form:"signal"`
 	// Signal that reloads the configuration and reopens the log.
-	SignalReload string `yaml:"signal_reload" reload:"never"`
+	SignalReload string `yaml:"signal_reload" reload:"never" form:"signal"`
 	// Signal of a live restart, see `enable_detach`.
-	SignalDetach string `yaml:"signal_detach" reload:"never"`
+	SignalDetach string `yaml:"signal_detach" reload:"never" form:"signal"`
 	// Signal that dumps goroutines and memory figures; the variable `SIGDUMP_SIGNAL` sets it too.
-	SignalDump string `yaml:"signal_dump" reload:"never"`
+	SignalDump string `yaml:"signal_dump" reload:"never" form:"signal"`
 
 	// born is set by Default alone, so that a zero Config is told from one
 	// whose values are all zero on purpose.

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"runtime/debug"
 )
 
@@ -31,11 +31,31 @@ type fileSource struct {
 	base Config
 }
 
-// Load implements Source.
+// Load implements Source. What could be read of a bad file is judged as well,
+// so that all its problems come at once.
 func (s fileSource) Load() (Config, error) {
-	c := s.base
-	if err := c.Merge(s.path); err != nil {
-		return Config{}, err
+	c, errs := mergedFile(s.base, s.path)
+	if len(errs) > 0 {
+		return Config{}, append(errs, c.problems(errs)...)
+	}
+	return c, nil
+}
+
+// Load loads a configuration from src, lets the environment override it and
+// validates the result. Every problem that can be told is in the one error,
+// ConfigErrors; a panic of src is a *PanicError in it; errors of src's own keep
+// their identity for errors.Is and errors.As.
+func Load(src Source) (Config, error) {
+	c, err := guarded(src)
+	if err != nil {
+		var scratch = Default()
+		return Config{}, append(asProblems(err), loadEnv(&scratch)...)
+	}
+	errs := loadEnv(&c)
+	c.normalize()
+	errs = append(errs, c.problems(errs)...)
+	if len(errs) > 0 {
+		return Config{}, errs
 	}
 	return c, nil
 }
@@ -48,7 +68,9 @@ func guarded(src Source) (c Config, err error) {
 		}
 	}()
 	if src == nil {
-		return Config{}, fmt.Errorf("no configuration source; %s", startHint)
+		return Config{}, errNoSource
 	}
 	return src.Load()
 }
+
+var errNoSource = errors.New("there is no configuration source; " + startHint)
