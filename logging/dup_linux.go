@@ -1,0 +1,6 @@
+package logging
+
+import "golang.org/x/sys/unix"
+
+// dup2 is dup3 on Linux: arm64 has no dup2.
+func dup2(from, to int) error { return unix.Dup3(from, to, 0) }
