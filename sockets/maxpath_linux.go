@@ -1,0 +1,4 @@
+package sockets
+
+// maxPath is sizeof(sun_path) without its zero byte.
+const maxPath = 107

@@ -1,0 +1,145 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+)
+
+// SetSlots says how many slots are wanted, before the first worker starts and
+// whenever that number changes. Raising opens the missing sockets of every
+// pinned address and then spreads over them. Lowering spreads over the
+// remaining ones: what is queued on the others stays there for their workers
+// to take, see ReleaseSlot. With n of 0 connections wait on the socket of slot
+// 0. On failure (a busy address cannot be the cause) the old number holds.
+func (s *Server) SetSlots(n int) error {
+	if n < 0 || n > maxSlots {
+		return fmt.Errorf("sockets: %d slots, at most %d: %w", n, maxSlots, ErrNoSlot)
+	}
+	n = max(n, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		return fmt.Errorf("sockets: set %d slots: %w", n, err)
+	}
+	for _, e := range s.order {
+		if e.pinned {
+			if err := grow(e, n); err != nil {
+				return fmt.Errorf("sockets: set %d slots: %w", n, listenError(e.network, e.address, err))
+			}
+		}
+	}
+	s.slots = n
+	for _, e := range s.order {
+		if e.pinned {
+			e.steer(n)
+		}
+	}
+	return nil
+}
+
+// ReleaseSlot closes the sockets of a slot that SetSlots has dropped. Call it
+// when its worker has taken what was queued and is gone; what somebody queued
+// meanwhile is ErrQueued, and that socket stays open. Sockets close from the
+// last slot downwards: an earlier one waits, still open and steered around,
+// until those after it are released as well. Without pinned sockets it does
+// nothing.
+func (s *Server) ReleaseSlot(slot int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot < max(s.slots, 1) {
+		return fmt.Errorf("sockets: release slot %d, but %d are wanted: %w", slot, s.slots, ErrNoSlot)
+	}
+	var errs []error
+	for _, e := range s.order {
+		if !e.pinned || slot >= len(e.fds) {
+			continue
+		}
+		if n := queued(e.fds[slot], e.bound.packet()); n > 0 {
+			errs = append(errs, fmt.Errorf("sockets: slot %d of %s %w (%d)", slot, e.bound, ErrQueued, n))
+			continue
+		}
+		e.released[slot] = true
+		e.closeReleased(s.slots)
+	}
+	return errors.Join(errs...)
+}
+
+func (e *entry) closeReleased(wanted int) {
+	for last := len(e.fds) - 1; last >= wanted && e.released[last]; last = len(e.fds) - 1 {
+		shut(e.fds[last]) // also for a copy left somewhere: the kernel's numbers must be ours
+		closeFD(e.fds[last])
+		e.fds = e.fds[:last]
+		delete(e.released, last)
+	}
+}
+
+// openPinned opens the sockets of all slots wanted now.
+func (s *Server) openPinned(e *entry, want spec) error {
+	if want.port != 0 {
+		// SO_REUSEPORT would join the sockets of another process of this
+		// user without a word; a busy port must stay an error.
+		fd, _, err := bind(want, ListenOptions{ReuseAddr: e.opts.ReuseAddr}, false)
+		if err != nil {
+			return err
+		}
+		closeFD(fd)
+	}
+	fd, bound, err := bind(want, e.opts, true)
+	if err != nil {
+		return err
+	}
+	e.fds, e.bound, e.released = []int{fd}, bound, make(map[int]bool)
+	if err := grow(e, s.slots); err != nil {
+		closeFDs(e.fds)
+		return err
+	}
+	e.steer(max(s.slots, 1))
+	return nil
+}
+
+// grow opens sockets until there are n. It closes those it opened if one fails,
+// the last first.
+func grow(e *entry, n int) error {
+	before := len(e.fds)
+	for len(e.fds) < n {
+		fd, _, err := bind(e.bound, e.opts, true)
+		if err != nil {
+			for i := len(e.fds) - 1; i >= before; i-- {
+				closeFD(e.fds[i])
+			}
+			e.fds = e.fds[:before]
+			return err
+		}
+		e.fds = append(e.fds, fd)
+	}
+	return nil
+}
+
+// steer spreads over the first n sockets.
+func (e *entry) steer(n int) {
+	for slot := range n {
+		delete(e.released, slot)
+	}
+	e.steered = attachSteering(e.fds[0], n) == nil
+}
+
+// ensureSlot opens the slot's socket if nobody has said how many there are. A
+// dropped slot whose socket is still there may go on with it.
+func (s *Server) ensureSlot(e *entry, slot int) error {
+	switch {
+	case slot < 0 || slot >= maxSlots:
+		return fmt.Errorf("slot %d: %w", slot, ErrNoSlot)
+	case slot < len(e.fds):
+		return nil
+	case s.slots > 0:
+		return fmt.Errorf("slot %d of %d: %w", slot, s.slots, ErrNoSlot)
+	}
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := grow(e, slot+1); err != nil {
+		return err
+	}
+	e.steer(len(e.fds))
+	return nil
+}

@@ -1,0 +1,33 @@
+package sockets
+
+import (
+	"os"
+	"syscall"
+)
+
+// Windows has no descriptor passing over sockets: everything that would give a
+// copy says ErrUnsupported.
+
+func socketPair() ([2]int, error) { return [2]int{-1, -1}, ErrUnsupported }
+
+func bind(want spec, _ ListenOptions, _ bool) (int, spec, error) { return -1, want, ErrUnsupported }
+
+func dupFD(int) (int, error)            { return -1, ErrUnsupported }
+func dupConn(syscall.Conn) (int, error) { return -1, ErrUnsupported }
+func closeFDs([]int)                    {}
+func closeFD(int)                       {}
+
+func fileOf(int, string) *os.File { return nil }
+
+func isPacketSocket(*os.File) (bool, error) { return false, ErrUnsupported }
+
+func oobSpace(int) int                   { return 0 }
+func encodeRights([]int) []byte          { return nil }
+func decodeRights([]byte) ([]int, error) { return nil, nil }
+
+func inheritedFile(int, string) (*os.File, error) { return nil, ErrUnsupported }
+
+func adopt(in Inherited) *inheritedSocket {
+	_ = in.File.Close()
+	return nil
+}
