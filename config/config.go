@@ -204,7 +204,7 @@ type Config struct {
 	// Compresses rotated log files with gzip.
 	LogCompress bool `yaml:"log_compress" reload:"live"`
 
-	// Signals, with or without the prefix SIG. No two may be the same.
+	// Signals. With or without the prefix SIG; no two may be the same.
 
 	// Signal of a graceful stop.
 	SignalGracefulStop string `yaml:"signal_graceful_stop" reload:"never" form:"signal"`

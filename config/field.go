@@ -84,18 +84,17 @@ func (f *field) normalize(c *Config) {
 // blog is not log, logs is.
 func nearest(key string) string {
 	const short = 6
-	most := 2
-	if len(key) <= short {
-		most = 1
-	}
-	best, name := most+1, ""
 	lower := word(key)
+	best, name := 3, ""
 	for i := range fields {
-		k := fields[i].key
-		if len(key) <= short && lower != "" && k[0] != lower[0] {
-			continue
+		k, limit := fields[i].key, best
+		if min(len(lower), len(k)) <= short {
+			if lower == "" || k[0] != lower[0] {
+				continue
+			}
+			limit = min(best, 2)
 		}
-		if d := distance(lower, k, best); d < best {
+		if d := distance(lower, k, limit); d < limit {
 			best, name = d, k
 		}
 	}

@@ -32,7 +32,11 @@ func WriteReference(w io.Writer) error {
 		f := &fields[i]
 		if f.group != group {
 			group = f.group
-			b.WriteString("\n## " + strings.Replace(group, ". ", "\n\n", 1) + "\n\n| key | type | default | reload | meaning |\n|---|---|---|---|---|\n")
+			title, about, _ := strings.Cut(group, ". ")
+			if about != "" {
+				about += ".\n\n"
+			}
+			b.WriteString("\n## " + title + "\n\n" + about + "| key | type | default | reload | meaning |\n|---|---|---|---|---|\n")
 		}
 		b.WriteString("| `" + f.key + "` | " + f.typeName(&def) + " | " + f.defaultText(&def) + " | " + string(f.reload) + " | " + f.doc + " |\n")
 	}

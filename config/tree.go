@@ -115,13 +115,17 @@ func follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// keyText is the name a key means: a Ruby symbol (:workers) without its colon.
+// keyText is the name a key means: a Ruby symbol (:workers, :"workers") without
+// its colon.
 func keyText(n *yaml.Node) string {
 	name, ok := strings.CutPrefix(n.Value, ":")
-	if ok && name != "" && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
-		return name
+	if !ok || name == "" {
+		return n.Value
 	}
-	return n.Value
+	if len(name) > 2 && name[0] == '"' && name[len(name)-1] == '"' {
+		return name[1 : len(name)-1]
+	}
+	return name
 }
 
 // given reads a value for a key of ours: a scalar or a list of scalars.
