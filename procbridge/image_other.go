@@ -1,0 +1,19 @@
+//go:build !linux
+
+package procbridge
+
+import "os"
+
+// selfExe exists nowhere: the running image has no name of its own on this system.
+const selfExe = ""
+
+func (i *Image) open(_ string, st os.FileInfo) error {
+	i.id = identify(st)
+	return nil
+}
+
+func (i *Image) close() {}
+
+func (i *Image) execPath(_, _ int) (path string, done func(), err error) {
+	return i.path, func() {}, nil
+}

@@ -1,0 +1,42 @@
+//go:build unix
+
+package procbridge
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+func catchPipeSignal() { signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) }
+
+// takePipe checks the type: the runtime may have opened a file of its own under a number
+// that the parent left free.
+func takePipe(n uintptr, name string) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(n), &st); err != nil {
+		return nil, fmt.Errorf("descriptor %d (%s): %w", n, name, err)
+	}
+	if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFIFO && kind != unix.S_IFSOCK {
+		return nil, fmt.Errorf("descriptor %d (%s) is neither a pipe nor a socket", n, name)
+	}
+	return takeFile(n, name)
+}
+
+// takeFile makes a descriptor this process's own: closed on exec, and non-blocking where
+// that is this process's business alone (a terminal is shared with others).
+func takeFile(n uintptr, name string) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(n), &st); err != nil {
+		return nil, fmt.Errorf("descriptor %d (%s): %w", n, name, err)
+	}
+	unix.CloseOnExec(int(n))
+	if kind := st.Mode & unix.S_IFMT; kind == unix.S_IFIFO || kind == unix.S_IFSOCK {
+		if err := unix.SetNonblock(int(n), true); err != nil {
+			return nil, fmt.Errorf("make descriptor %d (%s) non-blocking: %w", n, name, err)
+		}
+	}
+	return os.NewFile(n, name), nil
+}
