@@ -52,11 +52,14 @@ func openLog(o Options, w *Writer) (*logFile, error) {
 func (l *logFile) reopen() error { return l.use(l.opts) }
 
 func (l *logFile) reconfigure(o Options) error {
-	if o.Path == l.opts.Path {
-		l.opts = o
-		return nil
+	if o.Path != l.opts.Path {
+		return l.use(o)
 	}
-	return l.use(o)
+	l.opts = o
+	if l.regular && o.RotateAge > 0 {
+		l.w.janitor.clean(l.w, l.target, o.RotateAge, o.Compress)
+	}
+	return nil
 }
 
 // use makes o.Path the log.
@@ -110,7 +113,7 @@ func (w *Writer) openTarget(path string) (f *os.File, target string, err error) 
 // append writes whole records, rotating before one that does not fit. n is what
 // needs no further attempt: written, or begun and kept in torn.
 func (l *logFile) append(b []byte) (n int, err error) {
-	if err := l.refresh(); err != nil {
+	if err := l.refresh(false); err != nil {
 		return 0, err
 	}
 	if err := l.finishTorn(); err != nil {
@@ -131,8 +134,10 @@ func (l *logFile) append(b []byte) (n int, err error) {
 }
 
 // refresh learns the file's size (what we captured is in it too, and a copying
-// rotation truncates it) and goes after a file that was moved.
-func (l *logFile) refresh() error {
+// rotation truncates it) and goes after a file that was moved. The path is looked
+// at now and then only, unless look. An error means that a record written now
+// would be lost.
+func (l *logFile) refresh(look bool) error {
 	if !l.regular {
 		return nil
 	}
@@ -141,22 +146,30 @@ func (l *logFile) refresh() error {
 		return fmt.Errorf("look at the log: %w", err)
 	}
 	l.size = size
-	if !gone && time.Since(l.looked) < recheck {
+	if !gone && !look && time.Since(l.looked) < recheck {
 		return nil
 	}
 	moved, err := l.follow()
-	if err != nil && gone {
-		return err // written there, a record would be lost
-	}
-	if moved && err == nil {
+	switch {
+	case err == nil && moved:
 		l.size, _, err = fileState(l.f)
 		return err
+	case err == nil:
+		l.followErr = false
+		return nil
+	case gone:
+		return err
+	}
+	// The old file still has a name: records go there, as before.
+	if !l.followErr {
+		l.followErr = true
+		l.w.complain(fmt.Sprintf("the log was moved and cannot be opened again: %v", err))
 	}
 	return nil
 }
 
-// follow opens the path again if it is no longer our file. An error leaves the
-// old file in use and is reported once.
+// follow opens the path again if it is no longer our file, and reports whether
+// it is not. An error leaves the old file in use.
 func (l *logFile) follow() (moved bool, err error) {
 	if !l.regular {
 		return false, nil
@@ -167,18 +180,9 @@ func (l *logFile) follow() (moved bool, err error) {
 		return false, fmt.Errorf("look at the log: %w", err)
 	}
 	if there, err := os.Stat(l.opts.Path); err == nil && os.SameFile(ours, there) {
-		l.followErr = false
 		return false, nil
 	}
-	if err := l.reopen(); err != nil {
-		if !l.followErr {
-			l.w.complain(fmt.Sprintf("the log was moved and cannot be opened again: %v", err))
-		}
-		l.followErr = true
-		return true, err
-	}
-	l.followErr = false
-	return true, nil
+	return true, l.reopen()
 }
 
 // nextChunk returns how many bytes of b go into the file as it is, after a
@@ -257,14 +261,13 @@ func (l *logFile) rotate() bool {
 		return false
 	}
 	if moved, err := l.follow(); moved {
-		if err == nil {
-			l.size, _, err = fileState(l.f)
-		}
-		return err == nil && l.size < l.opts.RotateSize
+		return err == nil && l.fits()
 	}
 	err := rename(l.target)
-	if err == nil {
-		err = l.reopen()
+	// Renaming may work and what lumberjack does after that fail, or somebody else
+	// may come between; it is done if there is another file now.
+	if moved, ferr := l.follow(); err == nil || moved {
+		err = ferr
 	}
 	if err != nil {
 		l.nextRotate = now.Add(max(l.w.tune.retry, time.Second))
@@ -273,7 +276,14 @@ func (l *logFile) rotate() bool {
 	}
 	l.rotateErr = false
 	l.w.janitor.clean(l.w, l.target, l.opts.RotateAge, l.opts.Compress)
-	return true
+	return l.fits()
+}
+
+// fits reports whether a file opened just now has room.
+func (l *logFile) fits() bool {
+	size, _, err := fileState(l.f)
+	l.size = size
+	return err == nil && size < l.opts.RotateSize
 }
 
 func (l *logFile) reportRotation(err error) {

@@ -56,7 +56,7 @@ func (w *Writer) tick() {
 		w.recover()
 		return
 	}
-	if _, err := w.log.follow(); err != nil {
+	if err := w.log.refresh(true); err != nil {
 		w.failed(err)
 	}
 }
@@ -150,6 +150,9 @@ func (w *Writer) failed(err error) {
 	}
 	w.outage.err = err
 	w.outage.next = now.Add(w.tune.retry)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failure = err
 }
 
 // recover tries the file again if it is time, with the record that tells what
