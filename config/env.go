@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"slices"
 	"strings"
 )
@@ -85,6 +84,3 @@ func (c *Config) override(key, name, value string) *ConfigError {
 	n.user[key] = v
 	return nil
 }
-
-// loadEnv is applied by Load.
-func loadEnv(c *Config) ConfigErrors { return applyEnv(c, os.Environ()) }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,17 +101,6 @@ func (e *PanicError) Error() string {
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
-}
-
-// asProblems returns err as a list; an error of another kind is wrapped.
-func asProblems(err error) ConfigErrors {
-	if es, ok := errors.AsType[ConfigErrors](err); ok {
-		return es
-	}
-	if e, ok := errors.AsType[*ConfigError](err); ok {
-		return ConfigErrors{e}
-	}
-	return ConfigErrors{{Problem: err.Error(), cause: err}}
 }
 
 // shown shortens a value for a message: one line, at most 80 characters, and

@@ -18,7 +18,7 @@ var handled = [...]string{
 // handled ones.
 var sendable = [...]string{"TTIN", "TTOU", "URG", "PROF", "CHLD", "PIPE", "TRAP", "SYS", "XFSZ"}
 
-// known are names whose refusal deserves its reason.
+// refusal says why a signal can't carry a meaning of ours.
 func refusal(name string) string {
 	switch name {
 	case "KILL", "STOP":

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"os"
 	"runtime/debug"
 )
 
@@ -42,22 +43,33 @@ func (s fileSource) Load() (Config, error) {
 }
 
 // Load loads a configuration from src, lets the environment override it and
-// validates the result. Every problem that can be told is in the one error,
-// ConfigErrors; a panic of src is a *PanicError in it; errors of src's own keep
-// their identity for errors.Is and errors.As.
+// validates the result. Problems of keys and files come all at once, as
+// ConfigErrors. Another error of src is returned as it is, a panic of it as a
+// *PanicError; both joined with the environment's problems if it has any.
 func Load(src Source) (Config, error) {
 	c, err := guarded(src)
 	if err != nil {
-		var scratch = Default()
-		return Config{}, append(asProblems(err), loadEnv(&scratch)...)
+		scratch := Default()
+		return Config{}, together(err, applyEnv(&scratch, os.Environ()))
 	}
-	errs := loadEnv(&c)
+	errs := applyEnv(&c, os.Environ())
 	c.normalize()
 	errs = append(errs, c.problems(errs)...)
 	if len(errs) > 0 {
 		return Config{}, errs
 	}
 	return c, nil
+}
+
+// together adds the environment's problems to an error of a source.
+func together(err error, env ConfigErrors) error {
+	if es, ok := err.(ConfigErrors); ok {
+		return append(es, env...)
+	}
+	if len(env) == 0 {
+		return err
+	}
+	return errors.Join(err, env)
 }
 
 // guarded calls the source and turns a panic of it into a *PanicError.
@@ -68,9 +80,7 @@ func guarded(src Source) (c Config, err error) {
 		}
 	}()
 	if src == nil {
-		return Config{}, errNoSource
+		return Config{}, ConfigErrors{{Problem: "there is no configuration source", Hint: startHint}}
 	}
 	return src.Load()
 }
-
-var errNoSource = errors.New("there is no configuration source; " + startHint)

@@ -80,6 +80,11 @@ func TestLoaderThatFails(t *testing.T) {
 	if !errors.Is(err, own) || !strings.Contains(err.Error(), own.Error()) {
 		t.Errorf("%v", err)
 	}
+	t.Setenv("SERVERENGINE_CONFIG_WORKERS", "many")
+	_, err = Load(SourceFunc(func() (Config, error) { return Default(), own }))
+	if e, ok := errors.AsType[*ConfigError](err); !ok || e.Key != "workers" || !errors.Is(err, own) {
+		t.Errorf("%v", err)
+	}
 	if _, err := Load(FromFile(filepath.Join(t.TempDir(), "none"), Default())); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}

@@ -105,7 +105,7 @@ func randomValue(r *rand.Rand, depth int) any {
 
 func TestWireKeepsEverything(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for i := range 2000 {
+	for i := range 500 {
 		c := randomConfig(r)
 		b, err := Encode(c)
 		if err != nil {
