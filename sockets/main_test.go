@@ -63,7 +63,7 @@ type child struct {
 func startChild(t *testing.T, role string, env []string, setup func(*exec.Cmd), files ...*os.File) *child {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(append(os.Environ(), roleEnv+"="+role), env...)
+	cmd.Env = append(append(os.Environ(), roleEnv+"="+role, "GORACE=atexit_sleep_ms=0"), env...)
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = files
 	if setup != nil {

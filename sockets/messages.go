@@ -46,11 +46,15 @@ type reply struct {
 // each other, in slot order. An item without network is the path itself.
 type item struct {
 	Network   string `json:"network,omitempty"`
-	Address   string `json:"address,omitempty"`
+	Address   string `json:"address,omitempty"` // as asked
 	Slot      int    `json:"slot,omitempty"`
-	Slots     int    `json:"slots,omitempty"`
-	Wanted    int    `json:"wanted,omitempty"`
+	Pinned    bool   `json:"pinned,omitempty"`
+	Steered   bool   `json:"steered,omitempty"`
+	Backlog   int    `json:"backlog,omitempty"`   // for sockets of further slots
+	ReuseAddr *bool  `json:"reuseaddr,omitempty"` // likewise
 	Inherited bool   `json:"inherited,omitempty"`
+	Pending   string `json:"pending,omitempty"` // inherited under this name, not asked for yet
+	File      string `json:"file,omitempty"`    // absolute path, to be removed in the end
 }
 
 // decodeRequest parses and checks a body. It must stand anything.

@@ -72,11 +72,17 @@ func identify(path string) (fileID, error) {
 	return fileID{path: abs, info: info}, err
 }
 
-func (f fileID) remove() {
+// current says whether the path still is that file.
+func (f fileID) current() bool {
 	if f.info == nil {
-		return
+		return false
 	}
-	if now, err := os.Lstat(f.path); err == nil && os.SameFile(f.info, now) {
+	now, err := os.Lstat(f.path)
+	return err == nil && os.SameFile(f.info, now)
+}
+
+func (f fileID) remove() {
+	if f.current() {
 		_ = os.Remove(f.path)
 	}
 }

@@ -43,6 +43,10 @@ func (s *Server) SetSlots(n int) error {
 // last slot downwards: an earlier one waits, still open and steered around,
 // until those after it are released as well. Without pinned sockets it does
 // nothing.
+//
+// A connection whose handshake was under way while SetSlots ran may come up to
+// one round trip later. After ErrQueued the owner may let somebody take what is
+// there (ListenSlot still works) or give it up (AbandonSlot).
 func (s *Server) ReleaseSlot(slot int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,13 +62,31 @@ func (s *Server) ReleaseSlot(slot int) error {
 			errs = append(errs, fmt.Errorf("sockets: slot %d of %s %w (%d)", slot, e.bound, ErrQueued, n))
 			continue
 		}
-		e.released[slot] = true
-		e.closeReleased(s.slots)
+		e.release(slot, s.slots)
 	}
 	return errors.Join(errs...)
 }
 
-func (e *entry) closeReleased(wanted int) {
+// AbandonSlot is ReleaseSlot without regard to what is queued: those connections
+// are reset. It returns how many, as far as the kernel tells.
+func (s *Server) AbandonSlot(slot int) (lost int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot < max(s.slots, 1) {
+		return 0
+	}
+	for _, e := range s.order {
+		if e.pinned && slot < len(e.fds) {
+			lost += queued(e.fds[slot], e.bound.packet())
+			e.release(slot, s.slots)
+		}
+	}
+	return lost
+}
+
+func (e *entry) release(slot, wanted int) {
+	e.released[slot] = true
+	wanted = max(wanted, 1)
 	for last := len(e.fds) - 1; last >= wanted && e.released[last]; last = len(e.fds) - 1 {
 		shut(e.fds[last]) // also for a copy left somewhere: the kernel's numbers must be ours
 		closeFD(e.fds[last])

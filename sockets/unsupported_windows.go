@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"net"
 	"os"
 	"syscall"
 )
@@ -31,3 +32,9 @@ func adopt(in Inherited) *inheritedSocket {
 	_ = in.File.Close()
 	return nil
 }
+
+func listenPath(string) (*net.UnixListener, error) { return nil, ErrUnsupported }
+
+func specOf(int) (spec, error) { return spec{}, ErrUnsupported }
+
+func acceptQueued(net.Listener) (net.Conn, error) { return nil, ErrUnsupported }

@@ -1,0 +1,242 @@
+package sockets
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+)
+
+// TakeOver makes a Server out of a running one at path: it gets all its sockets
+// and the path itself, with the token, in one transaction (the seed's
+// share_sockets_with_another_server). No connection is lost and none refused
+// meanwhile. Afterwards the old one removes no files, gives what it had to its
+// own peers, and refuses new addresses with ErrTakenOver. If anything fails the
+// old one goes on as before, and the error says why. o.Token is ignored.
+func TakeOver(path, token string, o Options) (*Server, error) {
+	uc, err := dialPath(path)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(uc, false, true)
+	defer c.close()
+	o.Token = token
+	s := NewServer(o)
+	if err := s.receive(c, path); err != nil {
+		s.forget()
+		return nil, fmt.Errorf("sockets: take over the socket manager at %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// receive is the new one's side.
+func (s *Server) receive(c *conn, path string) error {
+	r := request{ID: 1, Op: opTakeOver, Token: s.opts.Token}
+	if err := c.sendJSON(frameRequest, r, nil, s.soon()); err != nil {
+		return err
+	}
+	var ln *net.UnixListener
+	for more := true; more; {
+		a, err := readReply(c, s.soon(), s.opts.RequestTimeout)
+		if err != nil {
+			return errors.Join(err, closePath(ln))
+		}
+		more = a.More
+		if ln, err = s.receiveItems(a, ln); err != nil {
+			return errors.Join(err, closePath(ln))
+		}
+	}
+	if ln == nil {
+		return fmt.Errorf("it gave no path: %w", ErrBadRequest)
+	}
+	r = request{ID: 2, Op: opCommit, Token: s.opts.Token, Pid: os.Getpid()}
+	if err := c.sendJSON(frameRequest, r, nil, s.soon()); err != nil {
+		return errors.Join(err, closePath(ln))
+	}
+	if _, err := readReply(c, s.soon(), s.opts.RequestTimeout); err != nil {
+		return errors.Join(err, closePath(ln))
+	}
+	return s.acceptAt(ln, path)
+}
+
+func closePath(ln *net.UnixListener) error {
+	if ln == nil {
+		return nil
+	}
+	return ln.Close()
+}
+
+func readReply(c *conn, first time.Time, rest time.Duration) (answer, error) {
+	f, err := c.read(first, rest)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := decodeReply(f.body)
+	if err == nil && f.kind != frameReply {
+		err = fmt.Errorf("frame type %d: %w", f.kind, ErrBadRequest)
+	}
+	if err != nil {
+		closeFDs(f.fds)
+		return answer{}, err
+	}
+	return answer{reply: r, fds: f.fds}.checked()
+}
+
+// receiveItems makes entries of descriptors. It returns the path's listener once
+// it has come.
+func (s *Server) receiveItems(a answer, ln *net.UnixListener) (*net.UnixListener, error) {
+	if len(a.fds) != len(a.Items) {
+		closeFDs(a.fds)
+		return ln, fmt.Errorf("%d descriptors for %d names: %w", len(a.fds), len(a.Items), ErrBadRequest)
+	}
+	for i, it := range a.Items {
+		var err error
+		if it.Network == "" && ln == nil {
+			ln, err = pathListener(a.fds[i])
+		} else {
+			err = s.receiveItem(it, a.fds[i])
+		}
+		if err != nil {
+			closeFDs(a.fds[i+1:])
+			return ln, err
+		}
+	}
+	return ln, nil
+}
+
+func pathListener(fd int) (*net.UnixListener, error) {
+	ln, err := listenerOf(fd, "unix", "path")
+	if err != nil {
+		return nil, err
+	}
+	ul, ok := ln.(*net.UnixListener)
+	if !ok {
+		_ = ln.Close()
+		return nil, fmt.Errorf("a %T as path: %w", ln, ErrBadRequest)
+	}
+	return ul, nil
+}
+
+// receiveItem takes fd over. What it is bound to the kernel says.
+func (s *Server) receiveItem(it item, fd int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := keyOf(it.Network, it.Address)
+	if e := s.entries[key]; e != nil && it.Pending == "" {
+		if !e.pinned || it.Slot != len(e.fds) {
+			closeFD(fd)
+			return fmt.Errorf("slot %d of %s after %d: %w", it.Slot, key, len(e.fds), ErrBadRequest)
+		}
+		e.fds = append(e.fds, fd)
+		return nil
+	}
+	bound, err := specOf(fd)
+	if err != nil {
+		closeFD(fd)
+		return fmt.Errorf("look at %s: %w", key, err)
+	}
+	if it.Pending != "" {
+		s.inherited = append(s.inherited, &inheritedSocket{fd: fd, name: it.Pending, spec: bound})
+		return nil
+	}
+	e := &entry{
+		network: it.Network, address: it.Address, bound: bound, fds: []int{fd},
+		pinned: it.Pinned, steered: it.Steered, inherited: it.Inherited,
+		released: make(map[int]bool), opts: ListenOptions{Backlog: it.Backlog, ReuseAddr: it.ReuseAddr, ReusePort: it.Pinned},
+		asked: s.epoch,
+	}
+	if it.File != "" {
+		e.file, _ = identify(it.File) // gone: then there is nothing to remove either
+	}
+	s.entries[key] = e
+	s.order = append(s.order, e)
+	return nil
+}
+
+// forget closes everything and removes nothing: it is still another's.
+func (s *Server) forget() {
+	s.mu.Lock()
+	s.takenBy = "nobody"
+	s.mu.Unlock()
+	_ = s.Close()
+}
+
+// giveAway is the old one's side. The lock is held throughout: nobody opens or
+// closes anything meanwhile. Until the last reply is written everything can be
+// undone by doing nothing.
+func (s *Server) giveAway(c *conn, r request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		s.refuse(c, r.ID, err)
+		return
+	}
+	if err := s.sendAll(c, r.ID); err != nil {
+		s.refuse(c, r.ID, err)
+		return
+	}
+	f, err := c.read(s.soon(), s.opts.RequestTimeout)
+	if err != nil || f.kind != frameRequest {
+		return
+	}
+	commit, err := decodeRequest(f.body)
+	if err != nil || commit.Op != opCommit || commit.Token != s.opts.Token {
+		return
+	}
+	if err := c.sendJSON(frameReply, reply{ID: commit.ID}, nil, s.soon()); err != nil {
+		return
+	}
+	s.takenBy = "process " + strconv.Itoa(commit.Pid)
+	s.path.stop() // the new one accepts there by now; whom we got, ErrTakenOver sends on
+}
+
+// sendAll sends all sockets, the path first, in as many replies as it takes.
+func (s *Server) sendAll(c *conn, id uint64) error {
+	pathFD, err := dupConn(s.path.ln)
+	if err != nil {
+		return err
+	}
+	defer closeFD(pathFD)
+	items, all := s.inventory()
+	items, all = append([]item{{}}, items...), append([]int{pathFD}, all...)
+	for len(items) > 0 {
+		n := min(len(items), MaxFiles)
+		for n > 1 && !fits(id, items[:n]) {
+			n--
+		}
+		r := reply{ID: id, Items: items[:n], More: n < len(items)}
+		if err := c.sendJSON(frameReply, r, all[:n], s.soon()); err != nil {
+			return err
+		}
+		items, all = items[n:], all[n:]
+	}
+	return nil
+}
+
+// inventory lists all sockets in the order they were opened.
+func (s *Server) inventory() (items []item, fds []int) {
+	for _, e := range s.order {
+		for slot, fd := range e.fds {
+			it := item{
+				Network: e.network, Address: e.address, Slot: slot, Pinned: e.pinned, Steered: e.steered,
+				Backlog: e.opts.Backlog, ReuseAddr: e.opts.ReuseAddr, Inherited: e.inherited,
+			}
+			if !e.inherited && e.file.current() {
+				it.File = e.file.path
+			}
+			items, fds = append(items, it), append(fds, fd)
+		}
+	}
+	for _, in := range s.inherited {
+		items, fds = append(items, item{Network: in.spec.network, Pending: in.name}), append(fds, in.fd)
+	}
+	return items, fds
+}
+
+func fits(id uint64, items []item) bool {
+	body, err := json.Marshal(reply{ID: id, Items: items, More: true})
+	return err == nil && len(body) <= MaxBody
+}
