@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,9 @@ import (
 
 // roleVar names the role of a process that is this test binary started again.
 const roleVar = "LOGGING_TEST_ROLE"
+
+// background is the context of roles, which have no test.
+var background = context.Background()
 
 // roles are what such a process does; it gets its arguments after the program's
 // name and returns the exit status.

@@ -41,31 +41,27 @@ func newPipeEnd(f *os.File) (*pipeEnd, error) {
 // for at most wait since the last byte went in, and the error is then
 // os.ErrDeadlineExceeded. n is what is in the pipe.
 func (e *pipeEnd) write(b []byte, wait time.Duration) (n int, err error) {
-	e.waiting = false // the deadline of an earlier call must not matter
-	for n < len(b) {
+	e.waiting = false
+	for n < len(b) && err == nil {
 		e.p, e.n, e.err = b[n:], 0, nil
-		if err := e.rc.Write(e.try); err != nil {
-			return n, err
-		}
+		err = e.rc.Write(e.try)
 		n += e.n
-		if e.err != nil && e.err != unix.EAGAIN {
-			return n, e.err
+		switch {
+		case err != nil || n == len(b):
+		case e.err != nil && e.err != unix.EAGAIN:
+			err = e.err
+		case wait <= 0:
+			err = os.ErrDeadlineExceeded
+		default:
+			e.waiting = true
+			err = e.f.SetWriteDeadline(time.Now().Add(wait))
 		}
-		if n == len(b) {
-			break
-		}
-		if wait <= 0 {
-			return n, os.ErrDeadlineExceeded
-		}
-		if err := e.f.SetWriteDeadline(time.Now().Add(wait)); err != nil {
-			return n, err
-		}
-		e.waiting = true
 	}
 	if e.waiting {
-		return n, e.f.SetWriteDeadline(time.Time{})
+		// An expired deadline would refuse the next write even if there is room.
+		err = errors.Join(err, e.f.SetWriteDeadline(time.Time{}))
 	}
-	return n, nil
+	return n, err
 }
 
 // writeOnce reports whether the caller need not wait for room.

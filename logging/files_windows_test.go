@@ -1,0 +1,6 @@
+package logging
+
+import "testing"
+
+// openFiles is not known here.
+func openFiles(*testing.T) int { return 0 }

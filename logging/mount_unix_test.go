@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package logging
+
+import "errors"
+
+func mountTiny(string) error { return errors.ErrUnsupported }
