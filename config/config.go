@@ -93,7 +93,7 @@ type Config struct {
 	// Workers of every type.
 
 	// What a worker is: `embedded` (one goroutine), `thread` (goroutines), `process` (processes of this program) or `spawn` (processes of any command).
-	WorkerType WorkerType `yaml:"worker_type" reload:"workers"`
+	WorkerType WorkerType `yaml:"worker_type" reload:"server"`
 	// Number of workers; 0 is allowed.
 	Workers int `yaml:"workers" reload:"live" max:"1000000"`
 	// Time between the starts of two workers.

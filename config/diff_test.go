@@ -24,7 +24,7 @@ func TestDiffTexts(t *testing.T) {
 		`pid_path "" → p (needs a stop and a start)`,
 		"chumask -1 → 022 (needs a stop and a start)",
 		`server_process_name "" → s (needs a restart of the server)`,
-		"worker_type embedded → process (needs a restart)",
+		"worker_type embedded → process (needs a restart of the server)",
 		"workers 2 → 3 (now)",
 		"worker_graceful_kill_timeout 10m → never (now)",
 		`log "" → x.log (now)`,

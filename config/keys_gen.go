@@ -135,7 +135,7 @@ var fields = [...]field{
 		group: "Supervisor. Without supervisor: true these have no effect",
 		doc:   "How long the server process has to stop at once before it is killed; -1 is no limit.",
 		at:    func(c *Config) any { return &c.ServerImmediateKillTimeout }},
-	{key: "worker_type", reload: "workers",
+	{key: "worker_type", reload: "server",
 		group: "Workers of every type",
 		doc:   "What a worker is: `embedded` (one goroutine), `thread` (goroutines), `process` (processes of this program) or `spawn` (processes of any command).",
 		at:    func(c *Config) any { return &c.WorkerType }},

@@ -53,7 +53,7 @@ var keyRows = []struct {
 	{"server_immediate_kill_interval", true, 10 * sec, "1", sec, ReloadLive},
 	{"server_immediate_kill_interval_increment", true, 10 * sec, "3", 3 * sec, ReloadLive},
 	{"server_immediate_kill_timeout", true, 600 * sec, "-1", Never, ReloadLive},
-	{"worker_type", true, Embedded, ":process", Process, ReloadWorkers},
+	{"worker_type", true, Embedded, ":process", Process, ReloadServer},
 	{"workers", true, 1, "0", 0, ReloadLive},
 	{"start_worker_delay", true, time.Duration(0), "1.5", 1500 * time.Millisecond, ReloadLive},
 	{"start_worker_delay_rand", true, 0.2, "0", 0.0, ReloadLive},

@@ -14,7 +14,7 @@ func TestReference(t *testing.T) {
 	text := b.String()
 	for _, line := range []string{
 		"| `workers` | number | `1` | live | Number of workers; 0 is allowed. |",
-		"| `worker_type` | `embedded`, `thread`, `process`, `spawn` | `embedded` | workers | ",
+		"| `worker_type` | `embedded`, `thread`, `process`, `spawn` | `embedded` | server | ",
 		"| `chumask` | mask | `-1` | never | ",
 		"| `stop_timeout` | duration | `-1` | live | ",
 		"| `worker_graceful_kill_timeout` | duration | `10m` | live | ",
