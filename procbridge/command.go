@@ -163,14 +163,16 @@ func (c *Command) locate() error {
 		return nil
 	}
 	found, err := exec.LookPath(c.Path)
-	if err != nil {
-		return &StartError{
-			Path: c.Path, User: c.User, Dir: c.Dir, Problem: "not found in PATH",
-			Hint: "give its path, or set PATH", Err: err,
-		}
+	if err == nil {
+		c.Path = found
+		return nil
 	}
-	c.Path = found
-	return nil
+	e := &StartError{Path: c.Path, User: c.User, Dir: c.Dir, Problem: "not found in PATH", Err: err}
+	e.Hint = "give its path, or set PATH"
+	if errors.Is(err, exec.ErrDot) {
+		e.Problem, e.Hint = "found in the current directory only", "say ./"+c.Path+" if that is meant"
+	}
+	return e
 }
 
 // argv is Args with its default.

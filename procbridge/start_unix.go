@@ -133,12 +133,11 @@ func duplicate(f *os.File) (*os.File, error) {
 	}
 	twin := -1
 	var dupErr error
-	err = raw.Control(func(fd uintptr) { twin, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) })
-	if err == nil {
-		err = dupErr
+	if raw.Control(func(fd uintptr) { twin, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) }) != nil {
+		return nil, os.ErrClosed // Control's only error, which it gives another name
 	}
-	if err != nil {
-		return nil, err
+	if dupErr != nil {
+		return nil, dupErr
 	}
 	// NewFile finds a non-blocking descriptor non-blocking, and Fd then leaves it so.
 	return os.NewFile(uintptr(twin), f.Name()), nil
@@ -150,6 +149,8 @@ func number(f *os.File) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = raw.Control(func(fd uintptr) { n = int(fd) })
-	return n, err
+	if raw.Control(func(fd uintptr) { n = int(fd) }) != nil {
+		return 0, fmt.Errorf("%s: %w", f.Name(), os.ErrClosed)
+	}
+	return n, nil
 }

@@ -60,7 +60,11 @@ func (p *Process) reap() (*os.ProcessState, error) {
 	p.dead = true
 	p.buryTree()
 	p.mu.Unlock()
-	return p.os.Wait()
+	state, err := p.os.Wait()
+	if err != nil { // somebody else has reaped it: Wait has kept the handle
+		err = errors.Join(err, p.os.Release())
+	}
+	return state, err
 }
 
 // boundUp ends the reader's wait for an end of file after drainTime.
