@@ -34,21 +34,16 @@ func (w *Writer) loop() {
 			o.done <- o.do()
 		case <-timer.C:
 			w.tick()
-			timer.Reset(w.pause())
+			timer.Reset(w.tune.check)
 		case <-w.quit:
 			w.step()
 			w.finish()
 			return
 		}
+		if w.outage.err != nil {
+			timer.Reset(w.tune.retry)
+		}
 	}
-}
-
-// pause is the time to the next tick: short while the file fails.
-func (w *Writer) pause() time.Duration {
-	if w.outage.err != nil {
-		return w.tune.retry
-	}
-	return w.tune.check
 }
 
 func (w *Writer) tick() {
@@ -186,6 +181,8 @@ func (w *Writer) divert(b []byte) {
 	w.lost.Add(n)
 	if w.log.opts.Path != "" {
 		// There is nobody left to tell if this fails too; the records are counted.
+		// A stderr that blocks stops the loop: then the buffer fills and records
+		// are dropped, as with a slow disk.
 		_, _ = w.Stderr().Write(b)
 	}
 }

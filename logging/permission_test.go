@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 func init() {
@@ -94,7 +92,7 @@ func TestFullFileSystem(t *testing.T) {
 	if err := mountTiny(dir); err != nil {
 		t.Skipf("needs the right to mount a small file system: %v", err)
 	}
-	defer func() { must(t, unix.Unmount(dir, 0)) }()
+	defer func() { must(t, unmount(dir)) }()
 	path, ballast := filepath.Join(dir, "app.log"), filepath.Join(dir, "ballast")
 	w := openTest(t, Options{Path: path, RotateAge: 2, RotateSize: 1 << 20}, quick())
 	stderr := stderrOf(t, w)

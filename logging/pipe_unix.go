@@ -16,7 +16,8 @@ import (
 
 // CreatePipe returns a pipe that children do not inherit unless told to. w
 // blocks, as a child's stdout must; r does not. On Linux the pipe holds 256 KiB
-// if the user's limit on pipe memory allows that, elsewhere what the system gives.
+// if the limit on a user's pipe memory (64 MiB unless root, for all processes
+// together) allows that, elsewhere what the system gives.
 func CreatePipe() (r, w *os.File, err error) {
 	r, w, err = os.Pipe()
 	if err != nil {

@@ -34,9 +34,10 @@ type PipeWriter struct {
 }
 
 // NewPipeWriter returns a writer to f, the write end of a pipe whose read end a
-// Collector reads as Records. It owns f from then on and makes it non-blocking. When the reader is
-// gone, records are appended to fallbackPath, each in one write(2); where that is "", "-" or
-// fails, they are counted as lost. If f cannot be used, that is how it begins.
+// Collector reads as Records. It owns f from then on, also if f was inherited and
+// blocks. When the reader is gone, records are appended to fallbackPath, each in
+// one write(2); where that is "", "-" or fails, they are counted as lost. With an
+// f that cannot be used it begins like that.
 func NewPipeWriter(f *os.File, fallbackPath string) *PipeWriter {
 	p := &PipeWriter{fallbackPath: fallbackPath, wait: maxWait}
 	end, err := newPipeEnd(f)
@@ -65,8 +66,9 @@ func (p *PipeWriter) Lost() uint64 { return p.lost.Load() }
 // most a second for room; then the record is dropped and counted, later ones do
 // not wait until the pipe has room again, and then a record says how many were
 // dropped. A record that is longer than the pipe waits a second for each part; if
-// it has to be given up, its beginning is terminated with "...". The error is nil, for a logger
-// could only print it to stderr, except after Close: then it is [ErrClosed].
+// it has to be given up, its beginning is terminated with "...". The error is
+// nil, for a logger could only print it to stderr, except after Close: then it is
+// [ErrClosed].
 func (p *PipeWriter) Write(record []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

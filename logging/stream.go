@@ -2,6 +2,10 @@ package logging
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -60,8 +64,8 @@ func (s *stream) run() {
 		if buf != nil {
 			buffers.Put(buf)
 		}
-		if err != nil { // the end, or a pipe that cannot be read: the same to us
-			s.finish()
+		if err != nil {
+			s.finish(err)
 			return
 		}
 	}
@@ -75,8 +79,8 @@ func (s *stream) take(data []byte) {
 	s.takeLines(data)
 }
 
-func (s *stream) finish() {
-	defer func() { s.carry = nil }()
+// finish emits what has no end; a pipe that cannot be read any more is told.
+func (s *stream) finish(err error) {
 	switch {
 	case s.src.Kind != Records:
 		if len(s.carry) > 0 {
@@ -86,6 +90,11 @@ func (s *stream) finish() {
 	case len(s.carry) > 0:
 		// The process died within a write.
 		s.c.emit(append(s.carry, mark+"\n"...))
+	}
+	s.carry = nil
+	if err != io.EOF && !errors.Is(err, os.ErrClosed) {
+		s.c.emit(appendNotice(nil, s.c.isJSON.Load(), logrus.ErrorLevel,
+			fmt.Sprintf("cannot read the %s of %s any more: %v", s.src.Kind, s.src.Incarnation, err)))
 	}
 }
 
