@@ -1,10 +1,8 @@
 package logging
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -16,9 +14,6 @@ import (
 
 // roleVar names the role of a process that is this test binary started again.
 const roleVar = "LOGGING_TEST_ROLE"
-
-// background is the context of roles, which have no test.
-var background = context.Background()
 
 // roles are what such a process does; it gets its arguments after the program's
 // name and returns the exit status.
@@ -34,13 +29,6 @@ func TestMain(m *testing.M) {
 		status = 1
 	}
 	os.Exit(status)
-}
-
-// roleCommand is this test binary in a role.
-func roleCommand(role string, args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), roleVar+"="+role, "GOTRACEBACK=single")
-	return cmd
 }
 
 // eventually waits for a condition, at most 20 s.
