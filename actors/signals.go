@@ -1,0 +1,133 @@
+package actors
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/procbridge"
+)
+
+// Caught collects the signals of a table from the moment it is made, so that none that
+// arrives during start-up kills the process. A signal is never dropped: what a table knows
+// is a handful, and each waits once more for being handled.
+type Caught struct {
+	table messages.Signals
+	names map[os.Signal]string
+	raw   chan os.Signal
+	out   chan string
+	quit  chan struct{}
+	once  sync.Once
+}
+
+// Catch begins to collect the signals of a table. A name that this system lacks is an
+// error, except for the defaults, which Windows lacks.
+func Catch(table messages.Signals) (*Caught, error) {
+	c := &Caught{
+		table: table, names: map[os.Signal]string{},
+		raw: make(chan os.Signal, 4*len(table)+16), out: make(chan string), quit: make(chan struct{}),
+	}
+	var list []os.Signal
+	for name := range table {
+		s, err := procbridge.SignalByName(name)
+		if err != nil {
+			if _, usual := messages.DefaultSignals()[name]; usual {
+				continue
+			}
+			return nil, fmt.Errorf("catch signals: %w", err)
+		}
+		c.names[s] = name
+		list = append(list, s)
+	}
+	if len(list) > 0 {
+		signal.Notify(c.raw, list...)
+	}
+	go c.forward()
+	return c, nil
+}
+
+// forward keeps the channel of package signal empty.
+func (c *Caught) forward() {
+	var waiting []string
+	for {
+		var out chan string
+		var first string
+		if len(waiting) > 0 {
+			out, first = c.out, waiting[0]
+		}
+		select {
+		case s := <-c.raw:
+			waiting = append(waiting, c.names[s])
+		case out <- first:
+			waiting = waiting[1:]
+		case <-c.quit:
+			return
+		}
+	}
+}
+
+// Names delivers each signal by its name in the table.
+func (c *Caught) Names() <-chan string { return c.out }
+
+// Command is what a signal of the table means. An INT that a person typed at our own
+// terminal is told from one that was sent.
+func (c *Caught) Command(name string) messages.Command {
+	command := c.table[name]
+	if _, ok := command.(messages.Interrupt); ok {
+		return messages.Interrupt{Terminal: atTerminal()}
+	}
+	return command
+}
+
+// Release gives the signals back.
+func (c *Caught) Release() {
+	c.once.Do(func() {
+		signal.Stop(c.raw)
+		close(c.quit)
+	})
+}
+
+// NewSignals returns the props of the actor that turns caught signals into commands for
+// its parent.
+func NewSignals(c *Caught, log *logrus.Logger) *actor.Props {
+	return Guarded("signals", log, func() actor.Actor { return &signals{caught: c, log: log} })
+}
+
+type signals struct {
+	caught *Caught
+	log    *logrus.Logger
+	done   chan struct{}
+}
+
+type raised struct{ name string }
+
+// Receive is for protoactor.
+func (s *signals) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		s.done = make(chan struct{})
+		go s.listen(ctx.ActorSystem().Root, ctx.Self(), s.done)
+	case raised:
+		command := s.caught.Command(m.name)
+		s.log.Infof("signal %s: %s", m.name, command)
+		ctx.Send(ctx.Parent(), command)
+	case *actor.Stopped:
+		close(s.done)
+	}
+}
+
+func (s *signals) listen(root *actor.RootContext, self *actor.PID, done <-chan struct{}) {
+	for {
+		select {
+		case name := <-s.caught.Names():
+			root.Send(self, raised{name})
+		case <-done:
+			return
+		}
+	}
+}
