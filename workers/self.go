@@ -1,0 +1,155 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/sockets"
+)
+
+// Self is what a worker's code knows of itself and may ask for. It belongs to one life,
+// and all methods may be called from any goroutine.
+type Self struct {
+	incarnation messages.Incarnation
+	config      atomic.Pointer[config.Config]
+	logger      *logrus.Entry
+	shared      map[string][]byte
+	host        Host
+	ctx         context.Context
+	say         func(messages.Event)
+	ready       sync.Once
+	lastBeat    atomic.Int64 // nanoseconds, of monoStart
+	tracker     sockets.Tracker
+}
+
+// Host is what the process of a worker provides.
+type Host interface {
+	Listen(network, address string, o sockets.ListenOptions) (net.Listener, error)
+	ListenPacket(network, address string, o sockets.ListenOptions) (net.PacketConn, error)
+}
+
+// ID is the worker's number from 0 (the seed's worker_id).
+func (s *Self) ID() int { return s.incarnation.Slot }
+
+// Incarnation is this life's name: generation.slot.life.
+func (s *Self) Incarnation() string { return s.incarnation.String() }
+
+// Config is the configuration in force for this worker. A reload changes it just before
+// the worker's Reload is called.
+func (s *Self) Config() config.Config { return *s.config.Load() }
+
+// Logger writes to the engine's log, with the worker's id and incarnation as fields.
+func (s *Self) Logger() *logrus.Entry { return s.logger }
+
+// Listen returns a listener on a socket that the top process owns: all workers that ask
+// for the same address share one socket, and it stays open over every restart. It is
+// closed when the worker is told to stop; connections that nobody has accepted yet wait
+// for the other workers. Closing it earlier affects nobody else.
+func (s *Self) Listen(network, address string) (net.Listener, error) {
+	return s.ListenWith(network, address, sockets.ListenOptions{})
+}
+
+// ListenWith is Listen with options.
+func (s *Self) ListenWith(network, address string, o sockets.ListenOptions) (net.Listener, error) {
+	o.Slot = s.ID()
+	l, err := s.host.Listen(network, address, s.defaults(o))
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	context.AfterFunc(s.ctx, func() { _ = l.Close() }) // closed by the worker already, at worst
+	return l, nil
+}
+
+// ListenPacket is Listen for datagrams. The socket is shared like a listener's.
+func (s *Self) ListenPacket(network, address string) (net.PacketConn, error) {
+	o := s.defaults(sockets.ListenOptions{Slot: s.ID()})
+	c, err := s.host.ListenPacket(network, address, o)
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	context.AfterFunc(s.ctx, func() { _ = c.Close() }) // closed by the worker already, at worst
+	return c, nil
+}
+
+func (s *Self) defaults(o sockets.ListenOptions) sockets.ListenOptions {
+	cfg := s.config.Load()
+	o.ReusePort = o.ReusePort || cfg.SocketReuseport
+	if o.Backlog == 0 {
+		o.Backlog = cfg.SocketBacklog
+	}
+	return o
+}
+
+// Ready says that this worker may get traffic. Later calls do nothing.
+func (s *Self) Ready() {
+	s.ready.Do(func() { s.say(messages.Ready{}) })
+}
+
+var monoStart = time.Now()
+
+// beatEvery bounds how often Beat speaks to the parent.
+const beatEvery = 100 * time.Millisecond
+
+// Beat says that the worker's own code makes progress. From its first call on, a worker
+// that does not call it for worker_progress_timeout is ended and replaced, although its
+// process is alive. It is cheap; call it once per unit of work.
+func (s *Self) Beat() {
+	now := int64(time.Since(monoStart)) + 1
+	last := s.lastBeat.Load()
+	if last != 0 && now-last < int64(beatEvery) || !s.lastBeat.CompareAndSwap(last, now) {
+		return
+	}
+	s.say(messages.Progress{})
+}
+
+// Done counts one finished unit of work, for worker_max_jobs. It implies Beat only once
+// Beat was used.
+func (s *Self) Done() {
+	s.say(messages.JobsDone{N: 1})
+	if s.lastBeat.Load() != 0 {
+		s.Beat()
+	}
+}
+
+// Track registers a connection for the drain of a stop: see sockets.Tracker.
+func (s *Self) Track(c net.Conn) net.Conn { return s.tracker.Track(c) }
+
+// Drain waits until all tracked connections are closed. When ctx ends first, it closes
+// them and says how many there were.
+func (s *Self) Drain(ctx context.Context) error { return s.tracker.Drain(ctx) }
+
+// ErrNotShared says that the server has shared no value under a name.
+var ErrNotShared = errors.New("no value is shared under this name")
+
+// Shared decodes into v (a pointer) the value that the server's BeforeRun shared under
+// name. It travels as JSON in every worker type.
+func (s *Self) Shared(name string, v any) error {
+	b, ok := s.shared[name]
+	if !ok {
+		return fmt.Errorf("shared value %q: %w", name, ErrNotShared)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("shared value %q: %w", name, err)
+	}
+	return nil
+}
+
+// Engine is the way up: what is sent there is a wish that the top process carries out.
+func (s *Self) Engine() Engine { return Engine{say: s.say} }
+
+// Engine takes commands for the whole tree.
+type Engine struct{ say func(messages.Event) }
+
+// Send asks the top process for a command, for example messages.Restart. Nothing is
+// acknowledged; what cannot be done is logged there.
+func (e Engine) Send(c messages.Command) { e.say(messages.Requested{Command: c}) }

@@ -1,0 +1,157 @@
+package workers
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/procbridge"
+)
+
+// Build names this library in the first frame of a child.
+const Build = "serverengine-go/0.1"
+
+// Keys and values of what a child of ours is told in the bridge's variable.
+const (
+	InfoRole   = "role"
+	InfoApp    = "app"
+	InfoUmask  = "umask"
+	RoleWorker = "worker"
+	RoleServer = "server"
+)
+
+// Names of the descriptors a child of ours gets.
+const (
+	FileLog = "log" // write end of its records pipe
+	FileTop = "top" // its connection to the top process
+)
+
+// Top is what outlives a server: the owner of log and sockets. All methods may be called
+// from any goroutine and may block for a moment.
+type Top interface {
+	Host
+	// Adopt takes over what must outlive the process that starts a child.
+	Adopt(messages.Incarnation, Handover) error
+	// Started says which pid an incarnation has.
+	Started(messages.Incarnation, int)
+	// Tail is what an incarnation printed last, after a short wait for it to arrive.
+	Tail(messages.Incarnation) []string
+}
+
+// Handover is the top's side of a child's descriptors. Stdout and Stderr are nil when they
+// are not captured.
+type Handover struct {
+	Records, Stdout, Stderr, Conn *os.File
+}
+
+// Files lists the descriptors, nil ones left out.
+func (h Handover) Files() []*os.File {
+	var all []*os.File
+	for _, f := range []*os.File{h.Records, h.Stdout, h.Stderr, h.Conn} {
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// Close closes this process's copies.
+func (h Handover) Close() {
+	for _, f := range h.Files() {
+		_ = f.Close() // a copy of ours, nothing buffered
+	}
+}
+
+// Configured is the configuration that new workers start with.
+type Configured struct {
+	Config  config.Config
+	Version uint64
+	Body    []byte
+	Shared  map[string][]byte
+}
+
+// Spawner makes the actors of workers.
+type Spawner struct {
+	Code Code
+	Top  Top
+	Log  *logrus.Logger
+}
+
+// Props is the actor of one incarnation, of the type that the configuration says. image
+// returns what a process worker runs, held until its Release; it is called when the
+// process starts.
+func (s *Spawner) Props(inc messages.Incarnation, image func() *procbridge.Image, c Configured) *actor.Props {
+	slot := Slot{ID: inc.Slot, Incarnation: inc.String(), Config: c.Config}
+	if c.Config.WorkerType == config.Process {
+		return actors.NewProxy(actors.ProxyOptions{
+			Incarnation: inc,
+			Start:       func() (actors.Child, error) { return s.startProcess(inc, slot, image, c) },
+			Frames:      true,
+			Timing:      WorkerTiming(c.Config),
+			Tail:        func() []string { return s.Top.Tail(inc) },
+			Log:         s.Log,
+		})
+	}
+	return newGoroutine(birth{
+		incarnation: inc, config: c.Config, version: c.Version, shared: c.Shared,
+		host: s.Top, logger: s.Log, fields: workerFields(inc), code: s.Code,
+	}, slot)
+}
+
+func workerFields(inc messages.Incarnation) logrus.Fields {
+	return logrus.Fields{"worker": inc.Slot, "incarnation": inc.String()}
+}
+
+// WorkerTiming takes the numbers of a worker process from a configuration.
+func WorkerTiming(c config.Config) actors.Timing {
+	return actors.Timing{
+		Ladder: actors.Ladder{
+			GracefulInterval: c.WorkerGracefulKillInterval, GracefulIncrement: c.WorkerGracefulKillIntervalIncrement,
+			GracefulTimeout:   c.WorkerGracefulKillTimeout,
+			ImmediateInterval: c.WorkerImmediateKillInterval, ImmediateIncrement: c.WorkerImmediateKillIntervalIncrement,
+			ImmediateTimeout: c.WorkerImmediateKillTimeout,
+		},
+		Watch: actors.Watch{
+			Interval: c.WorkerHeartbeatInterval, Timeout: c.WorkerHeartbeatTimeout, ProgressTimeout: c.WorkerProgressTimeout,
+		},
+	}
+}
+
+// childEnv is the environment of a worker process.
+func childEnv(slot Slot) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "SERVERENGINE_CONFIG_") {
+			env = append(env, v)
+		}
+	}
+	env = append(env, "SERVERENGINE_WORKER_ID="+strconv.Itoa(slot.ID))
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(threads(slot.Config)))
+	}
+	return env
+}
+
+// threads is a worker's share of the cores: more than that makes workers get in each
+// other's way.
+func threads(c config.Config) int {
+	if c.WorkerGomaxprocs > 0 {
+		return c.WorkerGomaxprocs
+	}
+	return max(1, runtime.GOMAXPROCS(0)/max(1, c.Workers))
+}
+
+// processName is argv[0] of a worker process: what ps shows.
+func processName(slot Slot) string {
+	if name := slot.Config.WorkerProcessName; name != "" {
+		return strings.ReplaceAll(name, "%d", strconv.Itoa(slot.ID))
+	}
+	return os.Args[0]
+}
