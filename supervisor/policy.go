@@ -52,7 +52,7 @@ func newPolicy(c config.Config, guest bool) policy {
 		unrecoverable:   c.UnrecoverableExitCodes, stopAtUnrecoverable: c.StopImmediatelyAtUnrecoverableExit,
 		backoff: c.RestartBackoff, backoffMax: c.RestartBackoffMax, stableAfter: c.WorkerStableAfter,
 		maxRestarts: c.MaxRestarts, window: c.RestartWindow, onLimit: c.OnRestartLimit,
-		rolling: c.RestartStrategy == config.StrategyRolling || c.RestartStrategy == config.StrategyAuto && processes && c.SupervisionStrategy == config.OneForOne,
+		rolling: c.ResolvedRestartStrategy() == config.StrategyRolling,
 		surge:   max(1, c.MaxSurge), readyTimeout: c.WorkerReadyTimeout, family: c.SupervisionStrategy,
 		drainTimeout: c.WorkerDrainTimeout, stopTimeout: c.StopTimeout,
 		maxAge: c.WorkerMaxAge, jitter: c.RecycleJitter,

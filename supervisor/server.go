@@ -1,0 +1,431 @@
+package supervisor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/messages"
+)
+
+// ServerOptions is what a server actor is made of.
+type ServerOptions struct {
+	Generation int
+	// Spawn makes the actor of one incarnation that starts with a configuration. It must
+	// not block.
+	Spawn func(inc messages.Incarnation, image int, cfg config.Config, c messages.Configure) *actor.Props
+	// Images opens and keeps the program files that lives run.
+	Images Images
+	// Timing is what a configuration says about the workers' processes.
+	Timing func(config.Config) actors.Timing
+	Hooks  Hooks
+	Config config.Config
+	Body   messages.Configure // the same, encoded, with its version
+	Guest  bool               // this process belongs to another program
+	Log    *logrus.Logger
+}
+
+// Images opens and keeps the program files that workers run, by a number of the server's.
+type Images interface {
+	// Open resolves the program's path again and opens what is there as number n. It may
+	// block; it is called in a goroutine.
+	Open(n int) error
+	// Keep closes all numbers that are not in use.
+	Keep(used map[int]bool)
+}
+
+// Hooks are the user's, called in goroutines of their own.
+type Hooks struct {
+	BeforeRun func() error // before the first worker starts; an error ends the server
+	AfterRun  func()       // after the last worker has ended
+	// The rest may be nil. They run before what they are named after.
+	Reload  func(config.Config) error
+	Stop    func(messages.Mode)
+	Restart func(messages.Mode)
+}
+
+// server is the actor that keeps the workers: the hands of the fleet.
+//
+//	preparing ──BeforeRun──▶ keeping ──finish──▶ closing ──AfterRun──▶ ended
+type server struct {
+	ServerOptions
+	behavior actor.Behavior
+	fleet    *fleet
+	alarm    actors.Alarm
+	kids     map[messages.Incarnation]*kid
+	images   int            // numbers given so far
+	stop     *messages.Stop // that came before the fleet began
+	exit     messages.Exit
+	recycler recycler
+}
+
+// kid is the hands' side of a life.
+type kid struct {
+	pid   *actor.PID
+	ready bool
+	told  bool
+}
+
+// NewServer returns the props of a server actor. It tells its parent the events of its
+// workers, and ServerExited last.
+func NewServer(o ServerOptions) *actor.Props {
+	return actors.Guarded(fmt.Sprintf("server %d", o.Generation), o.Log, func() actor.Actor {
+		s := &server{ServerOptions: o, behavior: actor.NewBehavior(), kids: map[messages.Incarnation]*kid{}}
+		s.fleet = newFleet(o.Generation, newPolicy(o.Config, o.Guest), rand.Float64)
+		s.recycler.configure(o.Config)
+		s.behavior.Become(s.preparing)
+		return s
+	})
+}
+
+type (
+	prepared    struct{ err error }
+	imageOpened struct {
+		n    int
+		err  error
+		then *messages.Restart
+	}
+	afterRun struct{}
+)
+
+// Receive is for protoactor.
+func (s *server) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Started:
+		s.prepare(ctx)
+	case *actor.Stopping:
+		s.alarm.Stop()
+	case *actor.Stopped:
+		s.Images.Keep(nil)
+	default:
+		s.behavior.Receive(ctx)
+	}
+}
+
+// prepare runs BeforeRun and opens the image of the first workers.
+func (s *server) prepare(ctx actor.Context) {
+	root, self, images, hook := ctx.ActorSystem().Root, ctx.Self(), s.Images, s.Hooks.BeforeRun
+	go func() {
+		err := images.Open(0)
+		if err == nil && hook != nil {
+			err = guardHook("BeforeRun", hook)
+		}
+		root.Send(self, prepared{err})
+	}()
+}
+
+// guardHook calls a user's hook; a panic in it comes back as an error.
+func guardHook(name string, hook func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("hook %s: panic: %v", name, r)
+		}
+	}()
+	if err := hook(); err != nil {
+		return fmt.Errorf("hook %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *server) preparing(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case prepared:
+		if m.err != nil {
+			s.Log.Errorf("the server can't start: %v", m.err)
+			s.close(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
+			return
+		}
+		s.behavior.Become(s.keeping)
+		s.step(ctx, begin{})
+		if s.stop != nil {
+			s.keepingStop(ctx, *s.stop)
+		}
+	case messages.Stop:
+		if s.stop == nil || m.Mode > s.stop.Mode {
+			s.stop = &m
+		}
+	case messages.Configure:
+		s.configure(ctx, m)
+	case messages.Deliver:
+		s.refuse(ctx, m, "no worker has started yet")
+	}
+}
+
+func (s *server) keeping(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case messages.Stop:
+		s.keepingStop(ctx, m)
+	case messages.Restart:
+		s.openImage(ctx, m)
+	case imageOpened:
+		s.restart(ctx, m)
+	case messages.Configure:
+		s.configure(ctx, m)
+	case messages.Dump:
+		s.tellAll(ctx, m)
+	case messages.Deliver:
+		s.deliver(ctx, m)
+	case actors.Rang:
+		if s.alarm.Due(m) {
+			s.step(ctx, tick{})
+		}
+	case *actor.Terminated:
+		s.lost(ctx, m.Who)
+	default:
+		s.heard(ctx)
+	}
+}
+
+func (s *server) keepingStop(ctx actor.Context, m messages.Stop) {
+	if hook := s.Hooks.Stop; hook != nil {
+		go s.logged(guardHook("Stop", func() error { hook(m.Mode); return nil }))
+	}
+	s.step(ctx, stopAll{mode: m.Mode, reason: m.Reason})
+}
+
+func (s *server) logged(err error) {
+	if err != nil {
+		s.Log.Error(err)
+	}
+}
+
+// heard handles what a worker's actor says.
+func (s *server) heard(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case actors.ChildStarted:
+		s.step(ctx, messages.WorkerStarted{Incarnation: m.Incarnation, Pid: m.Pid})
+	case actors.ChildReady:
+		if k := s.kids[m.Incarnation]; k != nil {
+			k.ready = true
+		}
+		s.step(ctx, messages.WorkerReady{Incarnation: m.Incarnation})
+	case actors.ChildFailing:
+		s.logOf(m.Incarnation).Errorf("worker is to be ended: %s", m.Why)
+	case actors.ChildSaid:
+		s.said(ctx, m)
+	case actors.ChildExited:
+		s.gone(ctx, m)
+	}
+}
+
+func (s *server) said(ctx actor.Context, m actors.ChildSaid) {
+	switch e := m.Event.(type) {
+	case messages.ConfigSeen:
+		e.Incarnation = m.Incarnation
+		if e.Err != "" {
+			s.step(ctx, recycle{inc: m.Incarnation, why: "its Reload failed: " + e.Err})
+		}
+		s.up(ctx, e)
+	case messages.JobsDone:
+		if why := s.recycler.jobsDone(m.Incarnation, e.N); why != "" {
+			s.step(ctx, recycle{inc: m.Incarnation, why: why})
+		}
+	case messages.Closing:
+		if k := s.kids[m.Incarnation]; k != nil {
+			k.told = true
+		}
+	case messages.Progress:
+	default:
+		s.up(ctx, e)
+	}
+}
+
+func (s *server) gone(ctx actor.Context, m actors.ChildExited) {
+	k := s.kids[m.Incarnation]
+	if k == nil {
+		return
+	}
+	delete(s.kids, m.Incarnation)
+	s.recycler.forget(m.Incarnation)
+	if k.pid != nil {
+		ctx.Stop(k.pid)
+	}
+	s.step(ctx, exited{inc: m.Incarnation, exit: m.Exit})
+	s.Images.Keep(s.fleet.images())
+}
+
+// lost handles an actor that ended without last words: it panicked. Its process, if it
+// had one, is being killed by procbridge.
+func (s *server) lost(ctx actor.Context, who *actor.PID) {
+	for inc, k := range s.kids {
+		if k.pid != nil && k.pid.Equal(who) {
+			s.gone(ctx, actors.ChildExited{Incarnation: inc, Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "its actor ended"}})
+			return
+		}
+	}
+}
+
+// openImage looks at the program's path again before a restart.
+func (s *server) openImage(ctx actor.Context, m messages.Restart) {
+	s.images++
+	n, root, self, images, hook := s.images, ctx.ActorSystem().Root, ctx.Self(), s.Images, s.Hooks.Restart
+	go func() {
+		if hook != nil {
+			s.logged(guardHook("Restart", func() error { hook(m.Mode); return nil }))
+		}
+		root.Send(self, imageOpened{n: n, err: images.Open(n), then: &m})
+	}()
+}
+
+func (s *server) restart(ctx actor.Context, m imageOpened) {
+	if m.err != nil {
+		s.Log.Errorf("restart refused, the old workers go on: %v", m.err)
+		s.up(ctx, messages.RestartFinished{Mode: m.then.Mode, Reason: m.err.Error()})
+		return
+	}
+	s.step(ctx, restart{mode: m.then.Mode, image: m.n})
+	s.Images.Keep(s.fleet.images())
+}
+
+// configure takes a new configuration and passes it on.
+func (s *server) configure(ctx actor.Context, m messages.Configure) {
+	if m.Version <= s.Body.Version {
+		return
+	}
+	cfg, err := config.Decode(m.Body)
+	if err != nil {
+		s.Log.Errorf("%s: %v", m, err)
+		return
+	}
+	timing := s.Timing(cfg)
+	retime := timing != s.Timing(s.Config)
+	s.Config, s.Body = cfg, m
+	s.recycler.configure(cfg)
+	if hook := s.Hooks.Reload; hook != nil && m.Cause == messages.CauseReload {
+		go s.logged(guardHook("Reload", func() error { return hook(cfg) }))
+	}
+	if retime {
+		s.tellAll(ctx, timing)
+	}
+	s.tellAll(ctx, m)
+	s.step(ctx, configure{newPolicy(cfg, s.Guest)})
+}
+
+func (s *server) tellAll(ctx actor.Context, m any) {
+	for _, k := range s.kids {
+		if k.pid != nil {
+			ctx.Send(k.pid, m)
+		}
+	}
+}
+
+// deliver passes a message to the newest ready life of its slot that is not stopping.
+func (s *server) deliver(ctx actor.Context, m messages.Deliver) {
+	var best *kid
+	var life int
+	for inc, k := range s.slotKids(m.Slot) {
+		if k.ready && !k.told && inc.Life > life {
+			best, life = k, inc.Life
+		}
+	}
+	if best == nil {
+		s.refuse(ctx, m, fmt.Sprintf("no worker of slot %d is ready", m.Slot))
+		return
+	}
+	ctx.Send(best.pid, m)
+}
+
+// slotKids finds the lives of a slot by the fleet's list, not by a search of all.
+func (s *server) slotKids(slot int) map[messages.Incarnation]*kid {
+	found := map[messages.Incarnation]*kid{}
+	if slot < 0 || slot >= len(s.fleet.slots) {
+		return found
+	}
+	for _, l := range s.fleet.slots[slot].living() {
+		if k := s.kids[l.inc]; k != nil {
+			found[l.inc] = k
+		}
+	}
+	return found
+}
+
+func (s *server) refuse(ctx actor.Context, m messages.Deliver, why string) {
+	if m.ID == 0 {
+		s.Log.Warnf("a message to slot %d is dropped: %s", m.Slot, why)
+		return
+	}
+	s.up(ctx, messages.Reply{ID: m.ID, Err: why})
+}
+
+func (s *server) up(ctx actor.Context, e messages.Event) { ctx.Send(ctx.Parent(), e) }
+
+// step lets the mind decide and carries out what it says.
+func (s *server) step(ctx actor.Context, in any) {
+	for _, e := range s.fleet.step(time.Now(), in) {
+		s.obey(ctx, e)
+	}
+	s.alarm.Set(ctx, s.fleet.next())
+}
+
+func (s *server) obey(ctx actor.Context, e effect) {
+	switch e := e.(type) {
+	case startLife:
+		s.startLife(ctx, e)
+	case tellLife:
+		s.tell(ctx, e.inc, e.stop)
+	case killLife:
+		s.tell(ctx, e.inc, actors.Kill{})
+	case report:
+		s.report(ctx, e.event)
+	case remark:
+		s.remark(e)
+	case finish:
+		s.finish(ctx, e)
+	}
+}
+
+// tell sends a life what ends it.
+func (s *server) tell(ctx actor.Context, inc messages.Incarnation, m any) {
+	if k := s.kids[inc]; k != nil && k.pid != nil {
+		k.told = true
+		ctx.Send(k.pid, m)
+	}
+}
+
+func (s *server) startLife(ctx actor.Context, e startLife) {
+	pid, err := ctx.SpawnNamed(s.Spawn(e.inc, e.image, s.Config, s.Body), "worker-"+e.inc.String())
+	if err != nil {
+		// The name is the incarnation's and never used twice: this is a mistake of ours.
+		s.logOf(e.inc).Errorf("worker actor: %v", err)
+		s.kids[e.inc] = &kid{}
+		ctx.Send(ctx.Self(), actors.ChildExited{Incarnation: e.inc, Exit: messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: err.Error()}})
+		return
+	}
+	s.kids[e.inc] = &kid{pid: pid}
+	s.recycler.born(e.inc)
+}
+
+func (s *server) finish(ctx actor.Context, e finish) {
+	for _, inc := range e.abandoned {
+		s.logOf(inc).Warn("a goroutine worker can't be ended: it goes down with the process")
+	}
+	s.close(ctx, e.exit)
+}
+
+// close runs AfterRun and ends.
+func (s *server) close(ctx actor.Context, exit messages.Exit) {
+	s.exit = exit
+	s.alarm.Stop()
+	s.behavior.Become(s.closing)
+	root, self, hook := ctx.ActorSystem().Root, ctx.Self(), s.Hooks.AfterRun
+	go func() {
+		if hook != nil {
+			s.logged(guardHook("AfterRun", func() error { hook(); return nil }))
+		}
+		root.Send(self, afterRun{})
+	}()
+}
+
+func (s *server) closing(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case afterRun:
+		s.up(ctx, messages.ServerExited{Generation: s.Generation, Exit: s.exit, Expected: s.fleet.stop != nil})
+	case messages.Deliver:
+		s.refuse(ctx, m, "the server has stopped")
+	}
+}
