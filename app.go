@@ -1,0 +1,77 @@
+package serverengine
+
+import (
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/workers"
+)
+
+// App is the code of a server; what can be written into a file is [Config]. The zero value
+// of each field but Worker is a working default.
+//
+// In a tree of several processes every one of them builds its own App: the same fields in
+// the same program. What a hook leaves in a variable stays in the process it runs in.
+type App struct {
+	// Name tells apps of one program apart (see Init) and names them in logs. Default: the
+	// program's file name.
+	Name string
+
+	// Worker makes the worker of each life, where its Run will run. Required, except for
+	// spawn workers. Func makes one from a function.
+	Worker workers.New
+
+	// Readiness says when a worker may get traffic. Default: ByRun.
+	Readiness workers.Readiness
+
+	// Server makes the server's own code, once per server. The value it returns may have
+	// any of the methods of ServerBeforeRun and the other Server interfaces; nil has none.
+	Server func(*Server) (any, error)
+
+	// BeforeStart is called in the server's process before each start of a worker (the
+	// seed's before_fork). An error fails that start, which is then tried again by the
+	// restart policy.
+	BeforeStart func(Slot) error
+
+	// AfterStart is called in the server's process once a worker exists (the seed's
+	// after_start); pid is 0 for a goroutine worker.
+	AfterStart func(slot Slot, pid int)
+
+	// Logger is a logger of your own for the process that calls Run, with its hooks and
+	// formatter (the seed's logger). Its output becomes the engine's log. Default: one in
+	// the seed's format.
+	Logger *logrus.Logger
+}
+
+func (a App) name() string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return programName()
+}
+
+func (a App) code() workers.Code {
+	return workers.Code{
+		Name: a.name(), New: a.Worker, Readiness: a.Readiness,
+		BeforeStart: a.BeforeStart, AfterStart: a.AfterStart,
+	}
+}
+
+// check reports what makes an App unusable with a configuration.
+func (a App) check(cfg Config) error {
+	if cfg.WorkerType == config.Spawn {
+		return &ConfigError{Key: "worker_type", Value: string(cfg.WorkerType), Problem: "is not available in this version",
+			Hint: "use embedded, thread or process"}
+	}
+	if cfg.Supervisor {
+		return &ConfigError{Key: "supervisor", Value: "true", Problem: "is not available in this version", Hint: "set it to false"}
+	}
+	if cfg.Daemonize {
+		return &ConfigError{Key: "daemonize", Value: "true", Problem: "is not available in this version",
+			Hint: "set it to false and let the service manager run the program in the background"}
+	}
+	if a.Worker == nil {
+		return &ConfigError{Key: "App.Worker", Problem: "is nil", Hint: "set it to the constructor of your worker, for example serverengine.Func(work)"}
+	}
+	return nil
+}

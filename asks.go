@@ -1,0 +1,137 @@
+package serverengine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/serverengine/serverengine-go/messages"
+)
+
+// Errors of Tell and Ask, as the engine answers them.
+var (
+	// ErrAskTimeout says that no reply came in time. One that comes later is dropped.
+	ErrAskTimeout = errors.New("the worker did not reply in time")
+	// ErrTooLarge says that a body is longer than worker_max_message_size.
+	ErrTooLarge = errors.New("the message is longer than worker_max_message_size")
+)
+
+// askTimeout is that of an Ask that names none.
+const askTimeout = 10 * time.Second
+
+// asks are the questions that wait for a reply. Ids are never used twice, so a late reply
+// can't answer another question.
+type asks struct {
+	last    uint64
+	open    map[uint64]*ask
+	dropped uint64 // replies that nobody waited for
+}
+
+type ask struct {
+	from  *actor.PID
+	timer *time.Timer
+}
+
+type expired struct{ id uint64 }
+
+func (e *engine) tell(ctx actor.Context, m messages.Tell) {
+	d, err := e.encode(m.Slot, m.Body)
+	if err != nil {
+		e.log.Errorf("tell worker %d: %v", m.Slot, err)
+		if ctx.Sender() != nil {
+			ctx.Respond(err)
+		}
+		return
+	}
+	ctx.Send(e.server, d)
+}
+
+func (e *engine) ask(ctx actor.Context, m messages.Ask) {
+	d, err := e.encode(m.Slot, m.Body)
+	if err != nil {
+		ctx.Respond(err)
+		return
+	}
+	limit := m.Timeout
+	if limit <= 0 {
+		limit = askTimeout
+	}
+	a := &e.asks
+	if a.open == nil {
+		a.open = map[uint64]*ask{}
+	}
+	a.last++
+	d.ID = a.last
+	id, root, self := a.last, ctx.ActorSystem().Root, ctx.Self()
+	a.open[id] = &ask{from: ctx.Sender(), timer: time.AfterFunc(limit, func() { root.Send(self, expired{id}) })}
+	ctx.Send(e.server, d)
+}
+
+// encode turns a body into bytes, once, here in the top.
+func (e *engine) encode(slot int, body any) (d messages.Deliver, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("encode a %T: panic: %v", body, r)
+		}
+	}()
+	name, b, err := messages.EncodeBody(body)
+	if err != nil {
+		return d, err
+	}
+	if int64(len(b)) > e.cfg.WorkerMaxMessageSize {
+		return d, fmt.Errorf("%d bytes, %d are allowed: %w", len(b), e.cfg.WorkerMaxMessageSize, ErrTooLarge)
+	}
+	return messages.Deliver{Slot: slot, Type: name, Body: b}, nil
+}
+
+func (a *asks) take(id uint64) *ask {
+	q := a.open[id]
+	if q != nil {
+		q.timer.Stop()
+		delete(a.open, id)
+	}
+	return q
+}
+
+func (a *asks) reply(ctx actor.Context, r messages.Reply) {
+	q := a.take(r.ID)
+	if q == nil {
+		a.dropped++
+		return
+	}
+	if r.Err != "" {
+		q.answer(ctx, errors.New(r.Err))
+		return
+	}
+	v, err := messages.DecodeBody(r.Type, r.Body)
+	if err != nil {
+		q.answer(ctx, err)
+		return
+	}
+	q.answer(ctx, v)
+}
+
+func (q *ask) answer(ctx actor.Context, v any) {
+	if q.from == nil {
+		return
+	}
+	if b, ok := v.([]byte); ok && b == nil {
+		v = []byte{} // nil is no message
+	}
+	ctx.Send(q.from, v)
+}
+
+func (a *asks) expire(ctx actor.Context, id uint64) {
+	if q := a.take(id); q != nil {
+		q.answer(ctx, ErrAskTimeout)
+	}
+}
+
+// end answers everything that is still open.
+func (a *asks) end(ctx actor.Context) {
+	for id := range a.open {
+		a.take(id).answer(ctx, errors.New("the server has stopped"))
+	}
+}

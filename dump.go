@@ -1,0 +1,42 @@
+package serverengine
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/serverengine/serverengine-go/internal/sigdump"
+	"github.com/serverengine/serverengine-go/messages"
+)
+
+// dump writes the top's dump file in a goroutine, and has the workers write theirs. It is
+// ignored once a stop has begun: a service manager sends CONT with its TERM.
+func (e *engine) dump(ctx actor.Context, c messages.Dump) {
+	if e.cfg.DisableSigdump || e.stop != nil {
+		return
+	}
+	log, status := e.log, e.status()
+	o := sigdump.Options{Dir: e.cfg.SigdumpDir, Heap: e.cfg.SigdumpHeap, More: func(w io.Writer) { writeTree(w, status) }}
+	go func() {
+		path, err := sigdump.Write(o)
+		if err != nil {
+			log.Errorf("dump: %v", err)
+			return
+		}
+		log.Infof("dump written to %s", path)
+	}()
+	ctx.Send(e.server, c)
+}
+
+// writeTree renders a Status for people.
+func writeTree(w io.Writer, s messages.Status) {
+	fmt.Fprintf(w, "\n%s (pid %d): %s, configuration %d, %d of %d workers ready\n", s.Name, s.Pid, s.State, s.ConfigVersion, s.Ready, s.Wanted)
+	for _, server := range s.Servers {
+		fmt.Fprintf(w, "  server %d (pid %d): %s\n", server.Generation, server.Pid, server.State)
+		for _, l := range server.Workers {
+			fmt.Fprintf(w, "    worker %d, %s (pid %d): %s %s, age %s, restarts %d\n",
+				l.Incarnation.Slot, l.Incarnation, l.Pid, l.State, l.Reason, l.Age.Round(1e6), l.Restarts)
+		}
+	}
+}

@@ -1,0 +1,351 @@
+package serverengine
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
+
+	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/procbridge"
+	"github.com/serverengine/serverengine-go/supervisor"
+	"github.com/serverengine/serverengine-go/workers"
+)
+
+// engineOptions is what an engine actor is made of.
+type engineOptions struct {
+	app    App
+	source Source
+	guest  bool           // in a host program
+	ready  *opened        // what Run has opened already; nil = the engine opens it itself
+	caught *actors.Caught // signals; nil in a host program
+	done   func(messages.Exit)
+}
+
+// opened is a loaded configuration and the house that goes with it.
+type opened struct {
+	cfg   Config
+	house *house
+}
+
+// engine is the actor of the top process: it owns log, sockets, configuration and the
+// wanted number of workers, and obeys whoever sends it a command.
+//
+//	opening ──▶ running ──Stop──▶ stopping ──ServerExited──▶ ended
+type engine struct {
+	engineOptions
+	behavior actor.Behavior
+	*house
+	cfg    Config
+	desk   desk // the configuration's version, and what waits for a load
+	size   size
+	server *actor.PID
+	events *actor.PID // publishes
+	code   *Server
+	asks   asks
+	census census
+	stop   *messages.Stop
+	ended  bool
+	alarm  actors.Alarm // bounds the wait for the last event
+}
+
+func engineProps(o engineOptions) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor {
+		e := &engine{engineOptions: o, behavior: actor.NewBehavior()}
+		e.behavior.Become(e.opening)
+		return e
+	}, actor.WithSupervisor(actors.StopOnPanic()))
+}
+
+type (
+	houseOpened struct {
+		*opened
+		err error
+	}
+	houseClosed struct{ err error }
+)
+
+// Receive is for protoactor. A panic here is a mistake of ours: everything below is
+// stopped, and the status says so.
+func (e *engine) Receive(ctx actor.Context) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.panicked(ctx, r)
+		}
+	}()
+	switch ctx.Message().(type) {
+	case *actor.Started:
+		e.open(ctx)
+	case *actor.Stopping, *actor.Stopped:
+	default:
+		e.behavior.Receive(ctx)
+	}
+}
+
+func (e *engine) panicked(ctx actor.Context, r any) {
+	log := logrus.StandardLogger()
+	if e.house != nil {
+		log = e.log
+	}
+	log.Errorf("panic in the engine: %v\n%s", r, debug.Stack())
+	ctx.Stop(ctx.Self())
+	e.finish(ctx, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: fmt.Sprint(r)})
+}
+
+// open loads the configuration and opens the house, unless Run has done so.
+func (e *engine) open(ctx actor.Context) {
+	if e.ready != nil {
+		e.begin(ctx, *e.ready)
+		return
+	}
+	root, self, o := ctx.ActorSystem().Root, ctx.Self(), e.engineOptions
+	go func() {
+		ready, err := openAll(o.app, o.source, o.guest)
+		root.Send(self, houseOpened{ready, err})
+	}()
+}
+
+// openAll loads and checks everything, and only then opens something.
+func openAll(app App, source Source, guest bool) (*opened, error) {
+	if source == nil {
+		return nil, &ConfigError{Key: "source", Problem: "is nil", Hint: "give serverengine.Default() with your changes, or FromFile"}
+	}
+	cfg, err := config.Load(source)
+	if err != nil {
+		return nil, err
+	}
+	if err := app.check(cfg); err != nil {
+		return nil, err
+	}
+	if guest && needsProcesses(cfg) && !initialised.Load() {
+		return nil, &ConfigError{Key: "worker_type", Value: string(cfg.WorkerType), Problem: "needs child processes, which this program has not prepared for",
+			Hint: "call serverengine.Init(app) in the first line of main"}
+	}
+	h, err := openHouse(cfg, app.Logger, guest)
+	if err != nil {
+		return nil, err
+	}
+	return &opened{cfg: cfg, house: h}, nil
+}
+
+func (e *engine) opening(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case houseOpened:
+		if m.err != nil {
+			logrus.StandardLogger().Errorf("serverengine: %v", m.err)
+			ctx.Stop(ctx.Self())
+			e.finish(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
+			return
+		}
+		e.begin(ctx, *m.opened)
+		if e.stop != nil {
+			e.command(ctx, *e.stop)
+		}
+	case messages.Stop:
+		e.stop = &m
+	case messages.Command:
+		e.refuse(ctx, "the engine is starting")
+	}
+}
+
+// begin starts the server.
+func (e *engine) begin(ctx actor.Context, o opened) {
+	e.house, e.cfg = o.house, o.cfg
+	e.desk.version = 1
+	e.size.loaded(e.cfg.Workers)
+	e.census.begin(e.app.name(), e.cfg)
+	for _, w := range e.cfg.Warnings() {
+		e.log.Warn(w)
+	}
+	e.behavior.Become(e.running)
+	e.events = ctx.Spawn(actors.NewPublisher(e.log))
+	if e.caught != nil {
+		ctx.Spawn(actors.NewSignals(e.caught, e.log))
+	}
+	body, err := config.Encode(e.cfg)
+	if err != nil {
+		panic(fmt.Sprintf("encode a configuration that was valid: %v", err))
+	}
+	e.log.WithField("workers", e.cfg.Workers).Infof("%s starts: worker_type %s", e.app.name(), e.cfg.WorkerType)
+	e.server = ctx.Spawn(supervisor.NewServer(e.serverOptions(ctx, body)))
+}
+
+func (e *engine) serverOptions(ctx actor.Context, body []byte) supervisor.ServerOptions {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	e.code = &Server{log: e.log, cfg: e.cfg, listen: e.house.Listen, send: func(c messages.Command) { root.Send(self, c) }}
+	program := ""
+	if needsProcesses(e.cfg) {
+		program = programPath
+	}
+	images := newImages(program)
+	spawner := &workers.Spawner{Code: e.app.code(), Top: e.house, Log: e.log}
+	code := e.code
+	return supervisor.ServerOptions{
+		Generation: 1,
+		Spawn: func(inc messages.Incarnation, n int, cfg config.Config, c messages.Configure) *actor.Props {
+			return spawner.Props(inc, func() *procbridge.Image { return images.get(n) }, workers.Configured{
+				Config: cfg, Version: c.Version, Body: c.Body, Shared: code.values(),
+			})
+		},
+		Images: images, Timing: workers.WorkerTiming, Hooks: e.code.hooks(e.app.Server),
+		Config: e.cfg, Body: messages.Configure{Version: e.desk.version, Body: body, Cause: messages.CauseStart},
+		Guest: e.guest, Log: e.log,
+	}
+}
+
+func (e *engine) running(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case loaded:
+		e.loaded(ctx, m)
+	case logConfigured:
+		e.logConfigured(m)
+	case expired:
+		e.asks.expire(ctx, m.id)
+	case *actor.Terminated:
+		e.lost(ctx, m.Who)
+	case messages.Event:
+		e.heard(ctx, m)
+	case messages.Command:
+		e.command(ctx, m)
+	}
+}
+
+// command obeys one command, from a signal, a message or a worker's wish.
+func (e *engine) command(ctx actor.Context, c messages.Command) {
+	switch c := c.(type) {
+	case messages.Stop:
+		e.stopServer(ctx, c)
+	case messages.Interrupt:
+		e.interrupt(ctx)
+	case messages.LiveRestart:
+		e.interrupt(ctx)
+	case messages.Restart:
+		e.load(ctx, request{restart: &c, from: ctx.Sender()})
+	case messages.Reload:
+		e.load(ctx, request{from: ctx.Sender()})
+	case messages.Scale:
+		e.scale(ctx, c.Workers)
+	case messages.ScaleBy:
+		e.scale(ctx, e.cfg.Workers+c.Delta)
+	case messages.Dump:
+		e.dump(ctx, c)
+	case messages.GetStatus:
+		ctx.Respond(e.status())
+	case messages.Tell:
+		e.tell(ctx, c)
+	case messages.Ask:
+		e.ask(ctx, c)
+	default:
+		e.log.Warnf("the engine does not take %s", c)
+	}
+}
+
+// interrupt stops: there is no supervisor that could keep a server while another drains.
+// The second one makes the stop immediate.
+func (e *engine) interrupt(ctx actor.Context) {
+	mode := messages.Graceful
+	if e.stop != nil {
+		mode = messages.Immediate
+	}
+	e.stopServer(ctx, messages.Stop{Mode: mode, Reason: "interrupt"})
+}
+
+func (e *engine) stopServer(ctx actor.Context, c messages.Stop) {
+	if e.stop != nil && c.Mode <= e.stop.Mode {
+		return
+	}
+	e.stop = &c
+	e.census.state = "stopping"
+	e.log.Infof("%s: %s", c, c.Reason)
+	ctx.Send(e.server, c)
+}
+
+// heard handles an event from below.
+func (e *engine) heard(ctx actor.Context, m messages.Event) {
+	e.census.note(m, time.Now())
+	switch m := m.(type) {
+	case messages.Requested:
+		e.command(ctx, m.Command)
+	case messages.Reply:
+		e.asks.reply(ctx, m)
+	case messages.ServerExited:
+		e.serverExited(ctx, m)
+		return
+	}
+	ctx.Send(e.events, m)
+}
+
+// lost handles the end of an actor of ours without last words: it panicked.
+func (e *engine) lost(ctx actor.Context, who *actor.PID) {
+	if e.server != nil && e.server.Equal(who) && !e.ended {
+		e.serverExited(ctx, messages.ServerExited{Generation: 1, Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "the server's actor ended"}})
+	}
+}
+
+func (e *engine) serverExited(ctx actor.Context, m messages.ServerExited) {
+	e.ended = true
+	ctx.Stop(e.server)
+	e.asks.end(ctx)
+	if m.Exit.Ok() {
+		e.log.Infof("%s has stopped", e.app.name())
+	} else {
+		e.log.Errorf("%s has stopped: %s", e.app.name(), m.Exit)
+	}
+	e.behavior.Become(e.closing)
+	e.census.state = "stopped"
+	root, self, h := ctx.ActorSystem().Root, ctx.Self(), e.house
+	go func() {
+		root.Send(self, houseClosed{h.close()})
+	}()
+	e.stop = &messages.Stop{}
+	e.desk.exit = m
+}
+
+// publishWait bounds how long the handlers of the last event hold the end up.
+const publishWait = time.Second
+
+// closing waits for the log to be written and for the last event to be published.
+func (e *engine) closing(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case houseClosed:
+		if m.err != nil {
+			fmt.Fprintf(stderr(), "serverengine: %v\n", m.err)
+		}
+		ctx.Send(e.events, actors.Last{Event: e.desk.exit})
+		e.alarm.Set(ctx, time.Now().Add(publishWait))
+	case actors.Published, actors.Rang:
+		ctx.Stop(ctx.Self())
+		e.finish(ctx, e.desk.exit.Exit)
+	case messages.GetStatus:
+		ctx.Respond(e.status())
+	case messages.Command:
+		e.refuse(ctx, "the engine has stopped")
+	}
+}
+
+func (e *engine) finish(ctx actor.Context, exit messages.Exit) {
+	if e.done != nil {
+		e.done(exit)
+		return
+	}
+	if exit.Cause == messages.ExitFailed || exit.Cause == messages.ExitPanic {
+		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: 1, Exit: exit})
+	}
+}
+
+// refuse answers whoever waits for an answer.
+func (e *engine) refuse(ctx actor.Context, why string) {
+	if ctx.Sender() == nil {
+		return
+	}
+	switch ctx.Message().(type) {
+	case messages.Reload:
+		ctx.Respond(messages.ConfigRefused{Reason: why})
+	default:
+		ctx.Respond(fmt.Errorf("serverengine: %s", why))
+	}
+}
