@@ -143,6 +143,9 @@ func (c *Client) current() (*link, error) {
 	if c.dial == nil || !c.link.gone() {
 		return c.link, nil
 	}
+	if err := c.link.cause(); errors.Is(err, ErrDenied) {
+		return nil, err // asking again would not change that
+	}
 	l, err := c.dial()
 	if err != nil {
 		return nil, err
@@ -151,18 +154,12 @@ func (c *Client) current() (*link, error) {
 	return l, nil
 }
 
-// ask requests one descriptor. Asking again is harmless, the same address is
-// the same socket: so an outsider whose connection ended without an answer (it
-// was evicted, or another Server took over) tries once more.
+// ask requests one descriptor.
 func (c *Client) ask(ctx context.Context, network, address string, o ListenOptions) (int, error) {
-	r := request{
+	a, err := c.roundTrip(ctx, request{
 		Op: opListen, Network: network, Address: address,
 		Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Slot: o.Slot,
-	}
-	a, err := c.roundTrip(ctx, r)
-	if c.dial != nil && (errors.Is(err, errGone) || errors.Is(err, ErrTakenOver)) {
-		a, err = c.roundTrip(ctx, r)
-	}
+	})
 	if err != nil {
 		return -1, err
 	}
@@ -173,17 +170,27 @@ func (c *Client) ask(ctx context.Context, network, address string, o ListenOptio
 	return a.fds[0], nil
 }
 
+// tries is how often an outsider asks. Asking again is harmless, the same
+// address is the same socket; so it does when its connection ended without an
+// answer (it was evicted) or leads to a Server that has given its sockets away.
+const tries = 4
+
 func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
-	l, err := c.current()
-	if err != nil {
-		return answer{}, err
+	for try := 1; ; try++ {
+		l, err := c.current()
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := l.roundTrip(ctx, r)
+		moved := errors.Is(err, ErrTakenOver) || errors.Is(err, ErrClosed)
+		if c.dial == nil || try == tries || !moved && !errors.Is(err, errGone) {
+			return a, err
+		}
+		if moved {
+			l.conn.close() // the same path leads to the new one
+			<-l.done
+		}
 	}
-	a, err := l.roundTrip(ctx, r)
-	if errors.Is(err, ErrTakenOver) && c.dial != nil {
-		l.conn.close() // the same path leads to the new one
-		<-l.done
-	}
-	return a, err
 }
 
 // errGone is a connection that ended before the answer came.
@@ -220,6 +227,13 @@ func (l *link) gone() bool {
 	default:
 		return false
 	}
+}
+
+// cause is why the link is gone.
+func (l *link) cause() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // read delivers replies until the connection ends.

@@ -19,9 +19,10 @@ type conn struct {
 	packet bool // one packet is one frame
 	files  bool // take descriptors that come in; otherwise the kernel drops them
 
-	wmu sync.Mutex
-	buf []byte // of the reader: MaxBody + headerSize + 1, so that one byte too many shows
-	oob []byte
+	wmu    sync.Mutex
+	broken error  // half a frame was written: nothing may follow it
+	buf    []byte // of the reader: MaxBody + headerSize + 1, so that one byte too many shows
+	oob    []byte
 }
 
 // frame is one message as read. Whoever gets it owns the descriptors.
@@ -61,8 +62,9 @@ func newConn(uc *net.UnixConn, packet, files bool) *conn {
 
 func (c *conn) close() { _ = c.uc.Close() }
 
-// send writes one frame with its descriptors, which stay the caller's. On a
-// stream a failure in the middle leaves half a frame: the connection is closed.
+// send writes one frame with its descriptors, which stay the caller's. After a
+// failure on a stream nothing more can be sent; what the other side has said
+// before (a refusal, perhaps) can still be read.
 func (c *conn) send(kind frameType, body []byte, fds []int, deadline time.Time) error {
 	buf, err := encodeFrame(kind, body, len(fds))
 	if err != nil {
@@ -74,6 +76,9 @@ func (c *conn) send(kind frameType, body []byte, fds []int, deadline time.Time) 
 	}
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	if c.broken != nil {
+		return c.broken
+	}
 	if err := c.uc.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
@@ -82,7 +87,8 @@ func (c *conn) send(kind frameType, body []byte, fds []int, deadline time.Time) 
 		_, err = c.uc.Write(buf[n:])
 	}
 	if err != nil && !c.packet {
-		c.close()
+		c.broken = err
+		_ = c.uc.CloseWrite()
 	}
 	return err
 }

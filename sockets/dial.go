@@ -19,7 +19,7 @@ func Dial(path, token string) (*Client, error) {
 	c.link = l
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	if _, err := l.roundTrip(ctx, request{Op: opPing}); err != nil {
+	if _, err := c.roundTrip(ctx, request{Op: opPing}); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("sockets: ask the socket manager at %s: %w", path, err)
 	}

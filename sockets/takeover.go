@@ -17,19 +17,27 @@ import (
 // own peers, and refuses new addresses with ErrTakenOver. If anything fails the
 // old one goes on as before, and the error says why. o.Token is ignored.
 func TakeOver(path, token string, o Options) (*Server, error) {
-	uc, err := dialPath(path)
-	if err != nil {
-		return nil, err
-	}
-	c := newConn(uc, false, true)
-	defer c.close()
 	o.Token = token
 	s := NewServer(o)
-	if err := s.receive(c, path); err != nil {
+	err := s.takeOver(path)
+	for try := 1; try < tries && errors.Is(err, ErrTakenOver); try++ {
+		err = s.takeOver(path) // its predecessor had still picked up the connection
+	}
+	if err != nil {
 		s.forget()
 		return nil, fmt.Errorf("sockets: take over the socket manager at %s: %w", path, err)
 	}
 	return s, nil
+}
+
+func (s *Server) takeOver(path string) error {
+	uc, err := dialPath(path)
+	if err != nil {
+		return err
+	}
+	c := newConn(uc, false, true)
+	defer c.close()
+	return s.receive(c, path)
 }
 
 // receive is the new one's side.

@@ -1,0 +1,186 @@
+//go:build unix
+
+package sockets
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDrainingListenerTakesTheQueue(t *testing.T) {
+	dir := shortDir(t)
+	for _, addr := range [][2]string{{"tcp", "127.0.0.1:0"}, {"unix", filepath.Join(dir, "s")}} {
+		s := newServer(t, Options{})
+		copied := must(s.Listen(addr[0], addr[1], ListenOptions{}))(t)
+		ln := must(NewDrainingListener(copied, patience))(t)
+		const n = 50
+		for range n {
+			c := must(net.Dial(addr[0], ln.Addr().String()))(t)
+			defer c.Close()
+		}
+		ln.Drain()
+		ln.Drain()
+		for i := range n {
+			c, err := ln.Accept()
+			if err != nil {
+				t.Fatalf("%s, connection %d: %v", addr[0], i, err)
+			}
+			_ = c.Close()
+		}
+		if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s, the end: %v", addr[0], err)
+		}
+		if err := ln.Close(); err != nil {
+			t.Error(err)
+		}
+		other := must(s.Listen(addr[0], addr[1], ListenOptions{}))(t)
+		answersOnce(t, other)
+		_ = other.Close()
+	}
+}
+
+func TestDrainWakesAccept(t *testing.T) {
+	s := newServer(t, Options{})
+	ln := must(NewDrainingListener(must(s.Listen("tcp", "127.0.0.1:0", ListenOptions{}))(t), 0))(t)
+	got := make(chan error, 1)
+	go func() {
+		_, err := ln.Accept()
+		got <- err
+	}()
+	ln.Drain()
+	if err := <-got; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	closed := must(NewDrainingListener(must(s.Listen("tcp", "127.0.0.1:0", ListenOptions{}))(t), 0))(t)
+	_ = closed.Close()
+	closed.Drain()
+	if _, err := closed.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := NewDrainingListener((&Tracker{}).Listener(closed), 0); !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
+	}
+}
+
+// hijackServer answers and keeps the connection for itself.
+func hijackServer(t *testing.T, tr *Tracker) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			defer c.Close()
+			fmt.Fprintln(c, "hello")
+			_, _ = io.Copy(io.Discard, c)
+		}()
+	}))
+	srv.Listener = tr.Listener(srv.Listener)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func hijacked(t *testing.T, srv *httptest.Server) net.Conn {
+	t.Helper()
+	c := must(net.Dial("tcp", srv.Listener.Addr().String()))(t)
+	t.Cleanup(func() { _ = c.Close() })
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if line := must(bufio.NewReader(c).ReadString('\n'))(t); line != "hello\n" {
+		t.Fatal(line)
+	}
+	return c
+}
+
+func TestDrainWaitsForHijackedConnections(t *testing.T) {
+	var tr Tracker
+	srv := hijackServer(t, &tr)
+	a, b := hijacked(t, srv), hijacked(t, srv)
+	if err := srv.Config.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if tr.Len() != 2 {
+		t.Errorf("%d are tracked", tr.Len())
+	}
+	done := make(chan error, 1)
+	go func() { done <- tr.Drain(t.Context()) }()
+	_ = a.Close()
+	eventually(t, "one is left", func() bool { return tr.Len() == 1 })
+	select {
+	case err := <-done:
+		t.Fatalf("drained with one left: %v", err)
+	default:
+	}
+	_ = b.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDrainIsBounded(t *testing.T) {
+	var tr Tracker
+	srv := hijackServer(t, &tr)
+	a, _ := hijacked(t, srv), hijacked(t, srv)
+	why := errors.New("drain time is over")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	err := tr.Drain(ctx)
+	var de *DrainError
+	if !errors.As(err, &de) || de.Closed != 2 || !errors.Is(err, why) || !strings.Contains(err.Error(), "2 connections") {
+		t.Errorf("%v", err)
+	}
+	_ = a.SetReadDeadline(time.Now().Add(patience))
+	if _, err := a.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the other side: %v", err)
+	}
+	if err := tr.Drain(ctx); err != nil || tr.Len() != 0 {
+		t.Errorf("%d left: %v", tr.Len(), err)
+	}
+}
+
+func TestTrackedConnectionsKeepTheirMethods(t *testing.T) {
+	var tr Tracker
+	s := newServer(t, Options{})
+	dir := shortDir(t)
+	for _, addr := range [][2]string{{"tcp", "127.0.0.1:0"}, {"unix", filepath.Join(dir, "s")}} {
+		ln := tr.Listener(must(s.Listen(addr[0], addr[1], ListenOptions{}))(t))
+		far := must(net.Dial(addr[0], ln.Addr().String()))(t)
+		near := must(ln.Accept())(t)
+		cw, ok := near.(interface{ CloseWrite() error })
+		if !ok {
+			t.Fatalf("a %T", near)
+		}
+		_ = cw.CloseWrite()
+		if b := must(io.ReadAll(far))(t); len(b) != 0 {
+			t.Errorf("%q", b)
+		}
+		if err := near.Close(); err != nil {
+			t.Error(err)
+		}
+		_ = near.Close()
+		_ = far.Close()
+		_ = ln.Close()
+	}
+	a, b := net.Pipe()
+	defer b.Close()
+	p := tr.Track(a)
+	if tr.Len() != 1 {
+		t.Error(tr.Len())
+	}
+	_ = p.Close()
+	if tr.Len() != 0 {
+		t.Error(tr.Len())
+	}
+}
