@@ -110,6 +110,7 @@ type Begin struct {
 	Version     uint64            // of the configuration
 	Config      []byte            // encoded by package config
 	Shared      map[string][]byte `json:",omitempty"` // JSON, by name
+	Command     []byte            `json:",omitempty"` // JSON, for the keeper of a spawn worker: what it runs
 }
 
 // Tell gives a worker of a slot a value, without an answer. Body is a []byte, or a value

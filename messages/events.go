@@ -106,6 +106,15 @@ type ServerExited struct {
 // WorkerStuck says that a worker that can't be killed is past every deadline.
 type WorkerStuck struct{ Incarnation Incarnation }
 
+// CommandStarted says which process a keeper runs for a spawn worker. A keeper sends it
+// once, before Ready.
+type CommandStarted struct{ Pid int }
+
+// CommandExited says how that process ended. The keeper ends then.
+type CommandExited struct{ Exit Exit }
+
+func (CommandStarted) event()  {}
+func (CommandExited) event()   {}
 func (Hello) event()           {}
 func (Ready) event()           {}
 func (Beat) event()            {}
@@ -128,14 +137,18 @@ func (ServerExited) event()    {}
 func (e Hello) String() string {
 	return fmt.Sprintf("hello from pid %d (%s, protocol %d to %d)", e.Pid, e.Build, e.Min, e.Max)
 }
-func (e Ready) String() string      { return "ready" }
-func (e Beat) String() string       { return "beat" }
-func (e Progress) String() string   { return "progress" }
-func (e JobsDone) String() string   { return fmt.Sprintf("%d jobs done", e.N) }
-func (e ConfigSeen) String() string { return fmt.Sprintf("configuration %d seen", e.Version) }
-func (e Requested) String() string  { return "requested " + e.Command.String() }
-func (e Reply) String() string      { return fmt.Sprintf("reply %d", e.ID) }
-func (e Closing) String() string    { return "closing" }
+func (e CommandStarted) String() string {
+	return fmt.Sprintf("command started as pid %d", e.Pid)
+}
+func (e CommandExited) String() string { return "command exited: " + e.Exit.String() }
+func (e Ready) String() string         { return "ready" }
+func (e Beat) String() string          { return "beat" }
+func (e Progress) String() string      { return "progress" }
+func (e JobsDone) String() string      { return fmt.Sprintf("%d jobs done", e.N) }
+func (e ConfigSeen) String() string    { return fmt.Sprintf("configuration %d seen", e.Version) }
+func (e Requested) String() string     { return "requested " + e.Command.String() }
+func (e Reply) String() string         { return fmt.Sprintf("reply %d", e.ID) }
+func (e Closing) String() string       { return "closing" }
 func (e WorkerStarted) String() string {
 	return fmt.Sprintf("worker %s started as pid %d", e.Incarnation, e.Pid)
 }

@@ -48,6 +48,8 @@ var samples = []any{
 	messages.RestartFinished{Mode: messages.Graceful, Reason: "aborted", Version: 4},
 	messages.ServerStarted{Generation: 2, Pid: 3},
 	messages.ServerReady{Generation: 2},
+	messages.CommandStarted{Pid: 7},
+	messages.CommandExited{Exit: messages.Exit{Cause: messages.ExitSignal, Code: 137, Signal: "KILL"}},
 	messages.ServerExited{Generation: 2, Pid: 3, Exit: messages.Exit{Cause: messages.ExitReturned}},
 }
 

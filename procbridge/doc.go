@@ -64,6 +64,7 @@
 //	      72 Closing    will exit without having been told to
 //	      73 WorkerStarted  74 WorkerReady  75 WorkerStopping  76 WorkerExited  77 WorkerStuck
 //	      78 RestartFinished    79 ServerStarted    80 ServerReady    81 ServerExited
+//	      82 CommandStarted     83 CommandExited
 //
 // A worker answers Begin by starting its work, tells Ready, sends a Beat (any frame counts as
 // one) about every second, ends its work at Stop or at the end of file and exits: there is no

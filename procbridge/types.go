@@ -45,6 +45,8 @@ const (
 	TypeServerStarted   Type = 79
 	TypeServerReady     Type = 80
 	TypeServerExited    Type = 81
+	TypeCommandStarted  Type = 82
+	TypeCommandExited   Type = 83
 )
 
 // kind is one row of the table type byte ↔ message.
@@ -91,6 +93,8 @@ func init() {
 	row[messages.ServerStarted](TypeServerStarted)
 	row[messages.ServerReady](TypeServerReady)
 	row[messages.ServerExited](TypeServerExited)
+	row[messages.CommandStarted](TypeCommandStarted)
+	row[messages.CommandExited](TypeCommandExited)
 
 	kinds[TypeDeliver].decode = func(b []byte) (any, error) { return boxed(decodeDeliver(b)) }
 	kinds[TypeReply].decode = func(b []byte) (any, error) { return boxed(decodeReply(b)) }
