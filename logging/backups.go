@@ -26,6 +26,12 @@ const (
 	gzSuffix   = ".gz"
 )
 
+// renamer moves logs aside and remembers which names are in use.
+type renamer struct {
+	path   string
+	newest time.Time // of the stamps of path's backups
+}
+
 // rename has lumberjack move path aside under a time-stamped name and create an
 // empty file with the same mode and owner in its place.
 //
@@ -33,8 +39,15 @@ const (
 // MiB), refuses records longer than the limit and opens new files without
 // O_APPEND. Its clean-up of backups is done by janitor instead, because
 // lumberjack's runs in a goroutine that can never be ended.
-func rename(path string) error {
-	if err := awaitFreeName(path); err != nil {
+func (r *renamer) rename(path string) error {
+	if r.path != path {
+		newest, err := newestBackup(path)
+		if err != nil {
+			return err
+		}
+		r.path, r.newest = path, newest
+	}
+	if err := r.awaitFreeName(); err != nil {
 		return err
 	}
 	l := &lumberjack.Logger{Filename: path}
@@ -43,28 +56,51 @@ func rename(path string) error {
 	if cerr := l.Close(); err == nil {
 		err = cerr
 	}
+	if now := time.Now(); now.After(r.newest) {
+		r.newest = now // not before the stamp that was used
+	}
 	if err != nil {
 		return fmt.Errorf("rotate: %w", err)
 	}
 	return nil
 }
 
-// awaitFreeName returns when the names that a rotation within the next
-// milliseconds would use are free: lumberjack overwrites a backup of the same
-// millisecond, which a clock that was set back can also bring about.
-func awaitFreeName(path string) error {
-	for range 50 {
-		taken := false
-		for ahead := range 4 {
-			name := backupName(path, time.Now().Add(time.Duration(ahead)*time.Millisecond))
-			taken = taken || exists(name) || exists(name+gzSuffix)
-		}
-		if !taken {
+// awaitFreeName returns when the name that a rotation uses from now on is free:
+// lumberjack overwrites a backup with the same stamp, which counts milliseconds.
+// A stamp later than all there are is free however long lumberjack takes to get
+// to it. If the clock was set back far, waiting for that takes too long; then the
+// names of the next milliseconds have to be free.
+func (r *renamer) awaitFreeName() error {
+	const patience = 50 * time.Millisecond
+	for range int(patience / time.Millisecond) {
+		now := time.Now().Truncate(time.Millisecond)
+		if now.After(r.newest) || r.newest.Sub(now) > patience && r.free(now) {
 			return nil
 		}
 		time.Sleep(time.Millisecond)
 	}
 	return errors.New("rotate: the names of backups are taken")
+}
+
+func (r *renamer) free(now time.Time) bool {
+	for ahead := range 20 {
+		name := backupName(r.path, now.Add(time.Duration(ahead)*time.Millisecond))
+		if exists(name) || exists(name+gzSuffix) {
+			return false
+		}
+	}
+	return true
+}
+
+// newestBackup returns the stamp of path's newest backup, or the zero time.
+func newestBackup(path string) (time.Time, error) {
+	names, err := backups(path)
+	if err != nil || len(names) == 0 {
+		return time.Time{}, err
+	}
+	_, prefix, ext := splitName(path)
+	stamp := strings.TrimPrefix(filepath.Base(names[len(names)-1]), prefix)
+	return time.Parse(backupTime, strings.TrimSuffix(stamp, ext))
 }
 
 func exists(name string) bool {

@@ -26,7 +26,8 @@ type logFile struct {
 	rotateErr  bool      // the last rotation failed, and that was reported
 	followErr  bool      // the same for opening a moved log again
 
-	torn torn
+	renamer renamer
+	torn    torn
 }
 
 // torn is a record whose beginning was written before the file failed. It is
@@ -263,7 +264,7 @@ func (l *logFile) rotate() bool {
 	if moved, err := l.follow(); moved {
 		return err == nil && l.fits()
 	}
-	err := rename(l.target)
+	err := l.renamer.rename(l.target)
 	// Renaming may work and what lumberjack does after that fail, or somebody else
 	// may come between; it is done if there is another file now.
 	if moved, ferr := l.follow(); err == nil || moved {

@@ -85,21 +85,25 @@ func TestRotationsWithinAMillisecond(t *testing.T) {
 	}
 }
 
-// A clock that was set back makes names that exist already.
+// A clock that was set back makes names that exist already: a little, and a lot.
 func TestRotationWaitsForAFreeName(t *testing.T) {
-	path := logPath(t)
-	must(t, os.WriteFile(path, []byte("new\n"), 0o600))
-	taken := time.Now().Add(10 * time.Millisecond)
-	must(t, os.WriteFile(backupName(path, taken)+gzSuffix, []byte("old"), 0o600))
-	for range 30 {
-		must(t, rename(path))
+	for _, back := range []time.Duration{10 * time.Millisecond, time.Hour} {
+		path := logPath(t)
 		must(t, os.WriteFile(path, []byte("new\n"), 0o600))
-	}
-	if exists(backupName(path, taken)) || time.Now().Before(taken) {
-		t.Error("a taken name was used, or not reached")
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the mode is not kept: %v, %v", info.Mode(), err)
+		taken := time.Now().Add(back)
+		must(t, os.WriteFile(backupName(path, taken)+gzSuffix, []byte("old"), 0o600))
+		var r renamer
+		for range 30 {
+			must(t, r.rename(path))
+			must(t, os.WriteFile(path, []byte("new\n"), 0o600))
+		}
+		names, err := backups(path)
+		if exists(backupName(path, taken)) || len(names) != 31 || err != nil {
+			t.Errorf("set back by %v: %d backups of 31, %v", back, len(names), err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the mode is not kept: %v, %v", info.Mode(), err)
+		}
 	}
 }
 
