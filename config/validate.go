@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,6 +144,19 @@ func (v *validation) addresses(f *field, list []string) {
 		}
 		seen[plain] = true
 	}
+}
+
+// SplitAddress takes an address of the listen key apart: "unix:///run/a.sock" is unix and
+// /run/a.sock, "0.0.0.0:80" is tcp and 0.0.0.0:80. The error says what is wrong with it.
+func SplitAddress(a string) (network, address string, err error) {
+	if problem := addressProblem(a); problem != "" {
+		return "", "", fmt.Errorf("the address %s %s", shown(a), problem)
+	}
+	network, address, found := strings.Cut(a, "://")
+	if !found {
+		return "tcp", a, nil
+	}
+	return network, address, nil
 }
 
 // addressProblem says what is wrong with an address of listen, or "". Names of
