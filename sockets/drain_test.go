@@ -184,3 +184,36 @@ func TestTrackedConnectionsKeepTheirMethods(t *testing.T) {
 		t.Error(tr.Len())
 	}
 }
+
+func TestDrainingPacketConnTakesTheQueue(t *testing.T) {
+	s := newServer(t, Options{})
+	pc := must(NewDrainingPacketConn(must(s.ListenPacket("udp", "127.0.0.1:0", ListenOptions{}))(t), patience))(t)
+	from := must(net.Dial("udp", pc.LocalAddr().String()))(t)
+	defer from.Close()
+	buf := make([]byte, 8)
+	blocked := make(chan error, 1)
+	go func() {
+		_, _, err := pc.ReadFrom(buf)
+		blocked <- err
+	}()
+	pc.Drain()
+	if err := <-blocked; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	pc = must(NewDrainingPacketConn(must(s.ListenPacket("udp", "127.0.0.1:0", ListenOptions{}))(t), patience))(t)
+	const n = 50
+	for range n {
+		if _, err := from.Write([]byte("hi")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pc.Drain()
+	for i := range n {
+		if k, at, err := pc.ReadFrom(buf); err != nil || k != 2 || at.String() != from.LocalAddr().String() {
+			t.Fatalf("datagram %d: %d bytes from %v, %v", i, k, at, err)
+		}
+	}
+	if _, _, err := pc.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}

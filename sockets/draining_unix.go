@@ -42,3 +42,22 @@ func acceptQueued(ln net.Listener) (net.Conn, error) {
 	defer func() { _ = f.Close() }()
 	return net.FileConn(f)
 }
+
+// readable asks the kernel, without waiting.
+func readable(pc net.PacketConn) bool {
+	sc, ok := pc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	err = controlled(raw, func(fd int) (err error) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err = unix.Poll(p, 0)
+		return err
+	})
+	return err == nil && n > 0
+}

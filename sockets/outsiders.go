@@ -44,10 +44,15 @@ type outsider struct {
 // one path at most.
 func (s *Server) OpenPath(path string) error {
 	if path == "" {
-		var err error
-		if path, err = GeneratePath(); err != nil {
+		generated, err := GeneratePath()
+		if err != nil {
 			return err
 		}
+		if err := s.OpenPath(generated); err != nil {
+			_ = os.Remove(filepath.Dir(generated))
+			return err
+		}
+		return nil
 	}
 	if err := checkPath(path); err != nil {
 		return fmt.Errorf("sockets: open the socket manager: %w", err)

@@ -363,3 +363,30 @@ func TestCloseUnblocksAcceptAfterChildrenStarted(t *testing.T) {
 	}
 	child.end(t) // its Close has to unblock its Accept as well
 }
+
+// What is queued while the only process that accepts is killed and replaced is
+// answered by its replacement.
+func TestQueueOutlivesProcesses(t *testing.T) {
+	s := newServer(t, Options{})
+	env := []string{"ADDRESS=127.0.0.1:0"}
+	first := startOnPair(t, s, "accept", env, nil)
+	addr := first.line(t)
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.cmd.Wait()
+	conns := make([]net.Conn, 200)
+	for i := range conns {
+		conns[i] = must(net.Dial("tcp", addr))(t)
+	}
+	second := startOnPair(t, s, "accept", env, nil)
+	second.line(t)
+	for i, c := range conns {
+		pid, err := io.ReadAll(c)
+		if err != nil || strings.TrimSpace(string(pid)) != fmt.Sprint(second.cmd.Process.Pid) {
+			t.Errorf("connection %d: %q, %v", i, pid, err)
+		}
+		_ = c.Close()
+	}
+	second.end(t)
+}

@@ -89,8 +89,8 @@ func (s *Server) ListenPacket(network, address string, o ListenOptions) (net.Pac
 }
 
 // Export returns a copy of the socket for a foreign program (ExtraFiles with
-// LISTEN_FDS, say), opened with default options if need be. It is
-// close-on-exec, which exec.Cmd clears on the child's copy, and non-blocking,
+// LISTEN_FDS, say), opened with default options if need be; of pinned sockets,
+// slot 0's. It is close-on-exec, which exec.Cmd clears on the child's copy, and non-blocking,
 // which must stay so: the flag belongs to all copies.
 func (s *Server) Export(network, address string) (*os.File, error) {
 	fd, err := s.take(context.Background(), network, address, ListenOptions{})

@@ -10,7 +10,7 @@ import (
 // pinned address and then spreads over them. Lowering spreads over the
 // remaining ones: what is queued on the others stays there for their workers
 // to take, see ReleaseSlot. With n of 0 connections wait on the socket of slot
-// 0. On failure (a busy address cannot be the cause) the old number holds.
+// 0. On failure the old number holds.
 func (s *Server) SetSlots(n int) error {
 	if n < 0 || n > maxSlots {
 		return fmt.Errorf("sockets: %d slots, at most %d: %w", n, maxSlots, ErrNoSlot)
@@ -50,8 +50,8 @@ func (s *Server) SetSlots(n int) error {
 func (s *Server) ReleaseSlot(slot int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slot < max(s.slots, 1) {
-		return fmt.Errorf("sockets: release slot %d, but %d are wanted: %w", slot, s.slots, ErrNoSlot)
+	if wanted := max(s.slots, 1); slot < wanted {
+		return fmt.Errorf("sockets: release slot %d of %d that are wanted: %w", slot, wanted, ErrNoSlot)
 	}
 	var errs []error
 	for _, e := range s.order {

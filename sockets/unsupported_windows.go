@@ -38,3 +38,5 @@ func listenPath(string) (*net.UnixListener, error) { return nil, ErrUnsupported 
 func specOf(int) (spec, error) { return spec{}, ErrUnsupported }
 
 func acceptQueued(net.Listener) (net.Conn, error) { return nil, ErrUnsupported }
+
+func readable(net.PacketConn) bool { return false }
