@@ -37,6 +37,10 @@ type App struct {
 	// after_start); pid is 0 for a goroutine worker.
 	AfterStart func(slot Slot, pid int)
 
+	// Spawn says which command the worker of a slot runs, with worker_type spawn. It is
+	// called in the server's process before each start.
+	Spawn func(Slot) (Command, error)
+
 	// Logger is a logger of your own for the process that calls Run, with its hooks and
 	// formatter (the seed's logger). Its output becomes the engine's log. Default: one in
 	// the seed's format.
@@ -53,22 +57,24 @@ func (a App) name() string {
 func (a App) code() workers.Code {
 	return workers.Code{
 		Name: a.name(), New: a.Worker, Readiness: a.Readiness,
-		BeforeStart: a.BeforeStart, AfterStart: a.AfterStart,
+		BeforeStart: a.BeforeStart, AfterStart: a.AfterStart, Spawn: a.Spawn,
 	}
 }
 
 // check reports what makes an App unusable with a configuration.
 func (a App) check(cfg Config) error {
-	if cfg.WorkerType == config.Spawn {
-		return &ConfigError{Key: "worker_type", Value: string(cfg.WorkerType), Problem: "is not available in this version",
-			Hint: "use embedded, thread or process"}
-	}
 	if cfg.Supervisor {
 		return &ConfigError{Key: "supervisor", Value: "true", Problem: "is not available in this version", Hint: "set it to false"}
 	}
 	if cfg.Daemonize {
 		return &ConfigError{Key: "daemonize", Value: "true", Problem: "is not available in this version",
 			Hint: "set it to false and let the service manager run the program in the background"}
+	}
+	if cfg.WorkerType == config.Spawn {
+		if a.Spawn == nil {
+			return &ConfigError{Key: "App.Spawn", Problem: "is nil, and worker_type is spawn", Hint: "set it to a function that returns the Command of a slot"}
+		}
+		return nil
 	}
 	if a.Worker == nil {
 		return &ConfigError{Key: "App.Worker", Problem: "is nil", Hint: "set it to the constructor of your worker, for example serverengine.Func(work)"}

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/procbridge"
 	"github.com/serverengine/serverengine-go/workers"
 )
 
@@ -32,6 +33,10 @@ type (
 	Self = workers.Self
 	// Slot is a worker's place, as hooks see it.
 	Slot = workers.Slot
+	// Command is what a spawn worker runs.
+	Command = workers.Command
+	// StartError says why a child process could not be started.
+	StartError = procbridge.StartError
 	// ExitError makes Run's return an exit with a code.
 	ExitError = workers.ExitError
 	// StopCause is the cause of a worker's cancelled context.

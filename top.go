@@ -3,6 +3,7 @@ package serverengine
 import (
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -24,6 +25,7 @@ type house struct {
 	collector *logging.Collector
 	sockets   *sockets.Server
 	log       *logrus.Logger
+	manager   sync.Mutex // one opens the socket manager's path
 }
 
 // openHouse opens the log and prepares the sockets. own is the user's logger, or nil.
@@ -106,6 +108,21 @@ func (h *house) Adopt(inc messages.Incarnation, o workers.Handover) error {
 }
 
 func (h *house) Started(inc messages.Incarnation, pid int) { h.collector.SetPid(inc.String(), pid) }
+
+// Manager opens the socket manager's path when somebody needs it.
+func (h *house) Manager() (path, token string, err error) {
+	h.manager.Lock()
+	defer h.manager.Unlock()
+	if h.sockets.Path() == "" {
+		if path, err = sockets.GeneratePath(); err != nil {
+			return "", "", err
+		}
+		if err := h.sockets.OpenPath(path); err != nil {
+			return "", "", err
+		}
+	}
+	return h.sockets.Path(), h.sockets.Token(), nil
+}
 
 func (h *house) Tail(inc messages.Incarnation) []string {
 	tail := make(chan []string, 1)

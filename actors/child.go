@@ -52,9 +52,16 @@ type Child interface {
 	Pid() int
 	Send(messages.Command) error
 	Deliver(messages.Deliver) error
-	WriteLine(word string) error
 	LastSeen() time.Time
 	Signal(os.Signal) error
 	Kill() error
 	Events() <-chan procbridge.Event
+}
+
+// Keeper is a Child that keeps a plain command, which is the process that counts for
+// everybody else: its pid and its exit are reported, and it has started when the keeper
+// says so.
+type Keeper interface {
+	Child
+	Keeps()
 }

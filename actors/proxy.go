@@ -25,6 +25,8 @@ type Proxy struct {
 	ProxyOptions
 	behavior actor.Behavior
 	child    Child
+	pid      int            // of the process that counts; 0 = not known yet
+	kept     *messages.Exit // how a keeper's command ended
 	alarm    Alarm
 	steps    escalation
 	beats    heartbeat
@@ -41,13 +43,9 @@ type ProxyOptions struct {
 	Incarnation messages.Incarnation
 	// Start starts the process. It may block: it is called in a goroutine of its own.
 	Start func() (Child, error)
-	// Frames says that the child speaks the wire; else it is told by signals, or by words
-	// if Words.
-	Frames bool
-	Words  bool
-	// ReloadSignal tells a child without frames to reload; empty = none.
-	ReloadSignal string
-	Timing       Timing
+	// Started is told the pid, in a goroutine of its own. It may be nil.
+	Started func(pid int)
+	Timing  Timing
 	// Tail returns the last lines that the child printed, waiting for them a moment.
 	// It is called in a goroutine of its own, when a child ended before it was ready.
 	Tail func() []string
@@ -58,7 +56,7 @@ type ProxyOptions struct {
 func NewProxy(o ProxyOptions) *actor.Props {
 	return Guarded("proxy "+o.Incarnation.String(), o.Log, func() actor.Actor {
 		p := &Proxy{ProxyOptions: o, behavior: actor.NewBehavior(), room: make(chan struct{}, 256), gone: make(chan struct{})}
-		p.steps = escalation{ladder: o.Timing.Ladder, frames: o.Frames}
+		p.steps = escalation{ladder: o.Timing.Ladder, frames: true}
 		p.behavior.Become(p.starting)
 		return p
 	})
@@ -131,7 +129,9 @@ func (p *Proxy) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case childStarted:
 		p.child = m.child
-		ctx.Send(ctx.Parent(), ChildStarted{Incarnation: p.Incarnation, Pid: p.child.Pid()})
+		if _, keeps := p.child.(Keeper); !keeps {
+			p.started(ctx, p.child.Pid())
+		}
 		p.beats.begin(time.Now(), p.Timing.Watch)
 		p.behavior.Become(p.living)
 		if p.killed {
@@ -181,6 +181,14 @@ func (p *Proxy) living(ctx actor.Context) {
 	p.arm(ctx)
 }
 
+func (p *Proxy) started(ctx actor.Context, pid int) {
+	p.pid = pid
+	ctx.Send(ctx.Parent(), ChildStarted{Incarnation: p.Incarnation, Pid: pid})
+	if p.Started != nil {
+		go p.Started(pid)
+	}
+}
+
 // ended only waits for its parent.
 func (p *Proxy) ended(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -212,6 +220,10 @@ func (p *Proxy) heard(ctx actor.Context, e procbridge.Event) {
 func (p *Proxy) frame(ctx actor.Context, e messages.Event) {
 	switch e := e.(type) {
 	case messages.Hello:
+	case messages.CommandStarted:
+		p.started(ctx, e.Pid)
+	case messages.CommandExited:
+		p.kept = &e.Exit
 	case messages.Ready:
 		p.ready = true
 		ctx.Send(ctx.Parent(), ChildReady{p.Incarnation})
@@ -239,9 +251,6 @@ func (p *Proxy) fail(ctx actor.Context, why string, atOnce bool) {
 func (p *Proxy) look(ctx actor.Context) {
 	now := time.Now()
 	p.act(p.steps.step(now))
-	if !p.Frames {
-		return
-	}
 	if why := p.beats.judge(now, p.child.LastSeen()); why != "" && p.why == "" {
 		p.fail(ctx, why, false)
 	}
@@ -250,7 +259,7 @@ func (p *Proxy) look(ctx actor.Context) {
 // arm sets the alarm for what becomes due first.
 func (p *Proxy) arm(ctx actor.Context) {
 	next := p.steps.next()
-	if look := p.beats.next(); p.Frames && p.why == "" && !look.IsZero() && (next.IsZero() || look.Before(next)) {
+	if look := p.beats.next(); p.why == "" && !look.IsZero() && (next.IsZero() || look.Before(next)) {
 		next = look
 	}
 	p.alarm.Set(ctx, next)
@@ -275,9 +284,9 @@ func (p *Proxy) act(steps []Step) {
 		case StepImmediateFrame:
 			err = p.child.Send(messages.Stop{Mode: messages.Immediate, Reason: p.reason()})
 		case StepTerm:
-			err = p.signalOrWord("TERM", "GRACEFUL_STOP")
+			err = p.signal("TERM")
 		case StepQuit:
-			err = p.signalOrWord("QUIT", "IMMEDIATE_STOP")
+			err = p.signal("QUIT")
 		case StepKill:
 			err = p.child.Kill()
 		}
@@ -294,54 +303,19 @@ func (p *Proxy) reason() string {
 	return p.told.Reason
 }
 
-func (p *Proxy) signalOrWord(signal, word string) error {
-	if p.Words {
-		return p.child.WriteLine(word)
-	}
-	s, err := procbridge.SignalByName(signal)
+func (p *Proxy) signal(name string) error {
+	s, err := procbridge.SignalByName(name)
 	if err != nil {
 		return err
 	}
 	return p.child.Signal(s)
 }
 
-// pass hands a command on to the child: as a frame, or as what a plain command knows.
+// pass hands a command on to the child.
 func (p *Proxy) pass(c messages.Command) {
-	var err error
-	switch {
-	case p.Frames:
-		err = p.child.Send(c)
-	case p.Words:
-		err = p.passWord(c)
-	default:
-		err = p.passSignal(c)
-	}
-	if err != nil {
+	if err := p.child.Send(c); err != nil {
 		p.Log.WithField("incarnation", p.Incarnation.String()).Debugf("pass %s on: %v", c, err)
 	}
-}
-
-func (p *Proxy) passWord(c messages.Command) error {
-	switch c := c.(type) {
-	case messages.Configure:
-		if c.Cause == messages.CauseReload {
-			return p.child.WriteLine("RELOAD")
-		}
-	case messages.Dump:
-		return p.child.WriteLine("DUMP")
-	}
-	return nil
-}
-
-func (p *Proxy) passSignal(c messages.Command) error {
-	if c, ok := c.(messages.Configure); !ok || c.Cause != messages.CauseReload || p.ReloadSignal == "" {
-		return nil
-	}
-	s, err := procbridge.SignalByName(p.ReloadSignal)
-	if err != nil {
-		return err
-	}
-	return p.child.Signal(s)
 }
 
 // refuse answers a message that can't be delivered.
@@ -355,6 +329,9 @@ func (p *Proxy) refuse(ctx actor.Context, d messages.Deliver, why string) {
 // exited adds to the exit what this actor knows and reports it. A child that was never
 // ready is explained by its last output, which may still be on its way.
 func (p *Proxy) exited(ctx actor.Context, e messages.Exit) {
+	if p.kept != nil {
+		e = *p.kept
+	}
 	if p.why != "" {
 		e.Detail = strings.TrimPrefix(e.Detail+"; "+p.why, "; ")
 	}
@@ -382,9 +359,5 @@ func (p *Proxy) explaining(ctx actor.Context) {
 func (p *Proxy) finish(ctx actor.Context, e messages.Exit) {
 	p.alarm.Stop()
 	p.behavior.Become(p.ended)
-	exited := ChildExited{Incarnation: p.Incarnation, Exit: e}
-	if p.child != nil {
-		exited.Pid = p.child.Pid()
-	}
-	ctx.Send(ctx.Parent(), exited)
+	ctx.Send(ctx.Parent(), ChildExited{Incarnation: p.Incarnation, Pid: p.pid, Exit: e})
 }

@@ -37,7 +37,8 @@ type child struct {
 	exited chan messages.Exit
 	signal chan os.Signal
 	told   bool
-	orphan *time.Timer // ends this process; nil = the parent is there
+	keeper *keeper // of a spawn worker's command; nil = this process is the worker
+	orphan bool    // the parent is gone
 }
 
 // RunChild is the whole of a worker process: it returns the exit code. It is for the
@@ -95,7 +96,17 @@ func (c *child) awaitBegin() (b messages.Begin, ok bool) {
 	}
 }
 
+// catchQuit makes QUIT a keeper's command to its own command.
+func (c *child) catchQuit() {
+	if s, err := procbridge.SignalByName("QUIT"); err == nil {
+		signal.Notify(c.signal, s)
+	}
+}
+
 func (c *child) commandOf(s os.Signal) messages.Command {
+	if c.keeper != nil && procbridge.SignalName(s) == "QUIT" {
+		return messages.Stop{Mode: messages.Immediate, Reason: "QUIT"}
+	}
 	return messages.WorkerSignals()[procbridge.SignalName(s)]
 }
 
@@ -117,6 +128,12 @@ func (c *child) begin(b messages.Begin) error {
 		return fmt.Errorf("connect to the top process: %w", err)
 	}
 	c.parent.Beats(cfg.WorkerHeartbeatInterval)
+	if len(b.Command) > 0 {
+		if c.keeper, err = newKeeper(c, b.Command); err != nil {
+			return err
+		}
+		c.code = c.keeper.code()
+	}
 	c.life = newLife(birth{
 		incarnation: b.Incarnation, config: cfg, version: b.Version, shared: b.Shared,
 		host: childHost{c.client}, logger: c.log, fields: workerFields(b.Incarnation), code: c.code, crash: true,
@@ -152,7 +169,7 @@ func (c *child) serve() int {
 				c.orphaned()
 				continue
 			}
-			if s, ok := m.(messages.Stop); ok && s.Mode == messages.Immediate {
+			if s, ok := m.(messages.Stop); ok && s.Mode == messages.Immediate && c.keeper == nil {
 				return 0
 			}
 			c.command(m)
@@ -176,6 +193,9 @@ func (c *child) command(m messages.Command) {
 		c.told = true
 		c.say(messages.Closing{})
 		c.life.stop(&StopCause{Reason: m.Reason})
+		if c.keeper != nil {
+			c.keeper.tellStop(m.Mode)
+		}
 	case messages.Configure:
 		c.configure(m)
 	case messages.Reload:
@@ -218,6 +238,10 @@ func (c *child) dump() {
 	if c.cfg.DisableSigdump || c.told {
 		return
 	}
+	if c.keeper != nil {
+		c.keeper.tellDump()
+		return
+	}
 	cfg, log, life := c.cfg, c.log, c.life
 	go func() {
 		path, err := sigdump.Write(sigdump.Options{Dir: cfg.SigdumpDir, Heap: cfg.SigdumpHeap, More: func(w io.Writer) {
@@ -232,13 +256,23 @@ func (c *child) dump() {
 	}()
 }
 
+// killMargin is how long before orphan_timeout the rest of the group is killed.
+const killMargin = 200 * time.Millisecond
+
 // orphaned handles the end of the parent: finish what is in hand, within orphan_timeout.
+// Then nobody else is there to end what this process has started.
 func (c *child) orphaned() {
 	c.log.WithFields(workerFields(c.life.self.incarnation)).
 		Warnf("the parent process is gone: finishing within %s", c.cfg.OrphanTimeout)
-	c.told = true
-	c.orphan = time.AfterFunc(c.cfg.OrphanTimeout, func() { os.Exit(1) })
+	c.told, c.orphan = true, true
+	time.AfterFunc(max(0, c.cfg.OrphanTimeout-killMargin), func() {
+		procbridge.KillOwnGroup()
+		os.Exit(1)
+	})
 	c.life.stop(&StopCause{Reason: "the parent process is gone", Orphan: true})
+	if c.keeper != nil {
+		c.keeper.tellStop(messages.Graceful)
+	}
 }
 
 // end is the exit of a process whose Run has returned.
@@ -247,6 +281,9 @@ func (c *child) end(e messages.Exit) int {
 		c.log.WithFields(workerFields(c.life.self.incarnation)).Errorf("the worker failed: %s", e.Detail)
 	} else if e.Detail != "" {
 		c.log.WithFields(workerFields(c.life.self.incarnation)).Warnf("the worker ends: %s", e)
+	}
+	if c.orphan {
+		procbridge.KillOwnGroup() // what it leaves behind has no parent that would
 	}
 	_ = c.parent.Flush(flushWait) // who does not read for so long is gone
 	return e.Code

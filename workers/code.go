@@ -1,7 +1,5 @@
 package workers
 
-import "github.com/serverengine/serverengine-go/procbridge"
-
 // Code is the user's side of the workers: the part of an App that this package needs.
 type Code struct {
 	Name      string // of the App
@@ -18,12 +16,25 @@ type Code struct {
 	Spawn func(Slot) (Command, error)
 }
 
-// Command is what a spawn worker runs.
+// Command is what a spawn worker runs. What it prints becomes lines of the log; it gets the
+// worker's number as SERVERENGINE_WORKER_ID and the socket manager's address and token as
+// SERVERENGINE_SOCKETMANAGER_PATH and SERVERENGINE_SOCKETMANAGER_TOKEN.
 type Command struct {
-	Path string
+	Path string   // of the program; one without a slash is looked up in PATH
 	Args []string // without the program's name
-	Env  []string // added to the environment
-	Dir  string
-	User *procbridge.User
-	Wire bool // it speaks the wire of package procbridge itself
+	Env  []string // added to this process's environment
+	Dir  string   // working directory; empty = this process's
+
+	// User and Group, by name or number, are who it runs as. Empty = as worker_chuser and
+	// worker_chgroup say.
+	User, Group string
+
+	// Listen are addresses, as in the listen key, whose sockets it gets as descriptors 3, 4
+	// and so on, announced by LISTEN_FDS (systemd) and EINHORN_FD_COUNT (einhorn).
+	Listen []string
+
+	// Wire says that the program speaks the wire of package procbridge itself: then it is a
+	// worker like any other, with heartbeat, Ready, configuration and messages. Without it
+	// the command runs under a keeper, a worker process of this program.
+	Wire bool
 }

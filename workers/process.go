@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/internal/account"
 	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/procbridge"
@@ -17,34 +18,64 @@ func (s *Spawner) startProcess(inc messages.Incarnation, slot Slot, image func()
 	if err := callBefore(s.Code.BeforeStart, slot); err != nil {
 		return nil, err
 	}
-	ends, err := s.handOver(inc, c)
+	who, err := userOf(c.Config.WorkerChuser, c.Config.WorkerChgroup)
 	if err != nil {
-		return nil, fmt.Errorf("start worker %d: %w", slot.ID, err)
+		return nil, err
 	}
-	defer ends.close()
+	return s.startOurs(inc, slot, image, c, ourChild{user: who})
+}
+
+// ourChild is what differs between a worker process and a keeper.
+type ourChild struct {
+	command []byte // of a keeper
+	user    *procbridge.User
+	env     []string
+}
+
+// startOurs starts a child of this program's image.
+func (s *Spawner) startOurs(inc messages.Incarnation, slot Slot, image func() *procbridge.Image, c Configured, o ourChild) (actors.Child, error) {
 	program := image()
 	if program == nil {
 		return nil, fmt.Errorf("start worker %d: its program file was closed", slot.ID)
 	}
 	defer program.Release()
-	p, err := procbridge.Start(procbridge.Command{
-		Image: program, Args: append([]string{processName(slot)}, os.Args[1:]...), Env: childEnv(slot),
-		Stdout: ends.stdout, Stderr: ends.stderr,
-		Files:     []procbridge.NamedFile{{Name: FileLog, File: ends.records}, {Name: FileTop, File: ends.conn}},
-		Wire:      true,
-		Info:      map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name},
-		MaxBody:   maxBody(c),
-		UserQueue: c.Config.WorkerQueueSize,
-	})
+	return s.startWire(inc, slot, c, procbridge.Command{
+		Image: program, Args: append([]string{processName(slot)}, os.Args[1:]...), Env: append(childEnv(slot), o.env...), User: o.user,
+	}, o.command)
+}
+
+// startWire starts a child that speaks the wire, with everything such a child gets.
+func (s *Spawner) startWire(inc messages.Incarnation, slot Slot, c Configured, cmd procbridge.Command, keeps []byte) (actors.Child, error) {
+	ends, err := s.handOver(inc, c)
+	if err != nil {
+		return nil, fmt.Errorf("start worker %d: %w", slot.ID, err)
+	}
+	defer ends.close()
+	cmd.Stdout, cmd.Stderr, cmd.Wire = ends.stdout, ends.stderr, true
+	cmd.Files = []procbridge.NamedFile{{Name: FileLog, File: ends.records}, {Name: FileTop, File: ends.conn}}
+	cmd.Info = map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name}
+	cmd.MaxBody, cmd.UserQueue = maxBody(c), c.Config.WorkerQueueSize
+	p, err := procbridge.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
 	s.Top.Started(inc, p.Pid())
-	if err := p.Send(messages.Begin{Incarnation: inc, Version: c.Version, Config: c.Body, Shared: c.Shared}); err != nil {
+	if err := p.Send(messages.Begin{Incarnation: inc, Version: c.Version, Config: c.Body, Shared: c.Shared, Command: keeps}); err != nil {
 		s.Log.WithFields(workerFields(inc)).Debugf("begin: %v", err) // it died at once: its exit follows
 	}
-	go callAfter(s.Code.AfterStart, slot, p.Pid(), s.Log)
 	return p, nil
+}
+
+// userOf finds who a process is to run as; nil = as this process.
+func userOf(name, group string) (*procbridge.User, error) {
+	if name == "" && group == "" {
+		return nil, nil
+	}
+	a, err := account.Lookup(name, group, os.Getuid(), os.Getgid())
+	if err != nil {
+		return nil, err
+	}
+	return &procbridge.User{Uid: a.Uid, Gid: a.Gid, Groups: a.Groups}, nil
 }
 
 // maxBody leaves room for the largest message of the user, and for a configuration and

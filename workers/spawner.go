@@ -41,6 +41,8 @@ type Top interface {
 	Adopt(messages.Incarnation, Handover) error
 	// Started says which pid an incarnation has.
 	Started(messages.Incarnation, int)
+	// Manager is where programs that are no children of ours reach the socket manager.
+	Manager() (path, token string, err error)
 	// Tail is what an incarnation printed last, after a short wait for it to arrive.
 	Tail(messages.Incarnation) []string
 }
@@ -89,20 +91,29 @@ type Spawner struct {
 // process starts.
 func (s *Spawner) Props(inc messages.Incarnation, image func() *procbridge.Image, c Configured) *actor.Props {
 	slot := Slot{ID: inc.Slot, Incarnation: inc.String(), Config: c.Config}
-	if c.Config.WorkerType == config.Process {
-		return actors.NewProxy(actors.ProxyOptions{
-			Incarnation: inc,
-			Start:       func() (actors.Child, error) { return s.startProcess(inc, slot, image, c) },
-			Frames:      true,
-			Timing:      WorkerTiming(c.Config),
-			Tail:        func() []string { return s.Top.Tail(inc) },
-			Log:         s.Log,
-		})
+	switch c.Config.WorkerType {
+	case config.Process:
+		return s.proxy(inc, slot, c, func() (actors.Child, error) { return s.startProcess(inc, slot, image, c) })
+	case config.Spawn:
+		return s.spawnProps(inc, slot, image, c)
 	}
 	return newGoroutine(birth{
 		incarnation: inc, config: c.Config, version: c.Version, shared: c.Shared,
 		host: s.Top, logger: s.Log, fields: workerFields(inc), code: s.Code,
 	}, slot)
+}
+
+func (s *Spawner) proxy(inc messages.Incarnation, slot Slot, c Configured, start func() (actors.Child, error)) *actor.Props {
+	return actors.NewProxy(actors.ProxyOptions{
+		Incarnation: inc, Start: start,
+		Started: func(pid int) {
+			s.Top.Started(inc, pid)
+			callAfter(s.Code.AfterStart, slot, pid, s.Log)
+		},
+		Timing: WorkerTiming(c.Config),
+		Tail:   func() []string { return s.Top.Tail(inc) },
+		Log:    s.Log,
+	})
 }
 
 func workerFields(inc messages.Incarnation) logrus.Fields {
@@ -132,7 +143,7 @@ func childEnv(slot Slot) []string {
 			env = append(env, v)
 		}
 	}
-	env = append(env, "SERVERENGINE_WORKER_ID="+strconv.Itoa(slot.ID))
+	env = append(env, EnvWorkerID+"="+strconv.Itoa(slot.ID))
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		env = append(env, "GOMAXPROCS="+strconv.Itoa(threads(slot.Config)))
 	}

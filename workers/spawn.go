@@ -1,0 +1,91 @@
+package workers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/procbridge"
+)
+
+// Variables of a spawned command's environment.
+const (
+	EnvWorkerID     = "SERVERENGINE_WORKER_ID"
+	EnvManagerPath  = "SERVERENGINE_SOCKETMANAGER_PATH"
+	EnvManagerToken = "SERVERENGINE_SOCKETMANAGER_TOKEN"
+)
+
+// spawnProps is the actor of a spawn worker. Which command it is, is asked in the goroutine
+// that starts it.
+func (s *Spawner) spawnProps(inc messages.Incarnation, slot Slot, image func() *procbridge.Image, c Configured) *actor.Props {
+	start := func() (actors.Child, error) {
+		if err := callBefore(s.Code.BeforeStart, slot); err != nil {
+			return nil, err
+		}
+		cmd, err := callSpawn(s.Code.Spawn, slot)
+		if err != nil {
+			return nil, err
+		}
+		if cmd.User == "" && cmd.Group == "" {
+			cmd.User, cmd.Group = c.Config.WorkerChuser, c.Config.WorkerChgroup
+		}
+		path, token, err := s.Top.Manager()
+		if err != nil {
+			return nil, fmt.Errorf("open the socket manager for spawned commands: %w", err)
+		}
+		manager := []string{EnvManagerPath + "=" + path, EnvManagerToken + "=" + token}
+		if cmd.Wire {
+			return s.startForeign(inc, slot, c, cmd, manager)
+		}
+		body, err := json.Marshal(cmd)
+		if err != nil {
+			return nil, fmt.Errorf("encode the command: %w", err)
+		}
+		child, err := s.startOurs(inc, slot, image, c, ourChild{command: body, env: manager})
+		if err != nil {
+			return nil, err
+		}
+		return kept{child}, nil
+	}
+	return s.proxy(inc, slot, c, start)
+}
+
+// kept marks the process of a keeper.
+type kept struct{ actors.Child }
+
+func (kept) Keeps() {}
+
+// startForeign starts a program that speaks the wire itself.
+func (s *Spawner) startForeign(inc messages.Incarnation, slot Slot, c Configured, cmd Command, env []string) (actors.Child, error) {
+	if len(cmd.Listen) > 0 {
+		return nil, errors.New("App.Spawn: Listen is for plain commands; a program that speaks the wire asks the socket manager")
+	}
+	who, err := userOf(cmd.User, cmd.Group)
+	if err != nil {
+		return nil, err
+	}
+	return s.startWire(inc, slot, c, procbridge.Command{
+		Path: cmd.Path, Args: append([]string{cmd.Path}, cmd.Args...), Dir: cmd.Dir, User: who,
+		Env: append(append(childEnv(slot), env...), cmd.Env...),
+	}, nil)
+}
+
+// callSpawn runs the App's Spawn; a panic in it fails the start as an error does.
+func callSpawn(spawn func(Slot) (Command, error), slot Slot) (cmd Command, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("App.Spawn: panic: %v", r)
+		}
+	}()
+	if cmd, err = spawn(slot); err != nil {
+		return cmd, fmt.Errorf("App.Spawn: %w", err)
+	}
+	if cmd.Path == "" {
+		return cmd, errors.New("App.Spawn: Command.Path is empty: give the program to run")
+	}
+	return cmd, nil
+}
