@@ -13,10 +13,10 @@ func (s *server) logOf(inc messages.Incarnation) *logrus.Entry {
 	return s.Log.WithFields(logrus.Fields{"worker": inc.Slot, "incarnation": inc.String()})
 }
 
-func (s *server) remark(r remark) {
-	entry := logrus.NewEntry(s.Log)
+func remarkTo(log *logrus.Logger, r remark) {
+	entry := logrus.NewEntry(log)
 	if r.inc != (messages.Incarnation{}) {
-		entry = s.logOf(r.inc)
+		entry = log.WithFields(logrus.Fields{"worker": r.inc.Slot, "incarnation": r.inc.String()})
 	}
 	switch r.level {
 	case "error":

@@ -30,15 +30,6 @@ type ServerOptions struct {
 	Log    *logrus.Logger
 }
 
-// Images opens and keeps the program files that workers run, by a number of the server's.
-type Images interface {
-	// Open resolves the program's path again and opens what is there as number n. It may
-	// block; it is called in a goroutine.
-	Open(n int) error
-	// Keep closes all numbers that are not in use.
-	Keep(used map[int]bool)
-}
-
 // Hooks are the user's, called in goroutines of their own.
 type Hooks struct {
 	BeforeRun func() error // before the first worker starts; an error ends the server
@@ -58,7 +49,7 @@ type server struct {
 	fleet    *fleet
 	alarm    actors.Alarm
 	kids     map[messages.Incarnation]*kid
-	images   int            // numbers given so far
+	images   imageDesk
 	stop     *messages.Stop // that came before the fleet began
 	exit     messages.Exit
 	recycler recycler
@@ -76,6 +67,7 @@ type kid struct {
 func NewServer(o ServerOptions) *actor.Props {
 	return actors.Guarded(fmt.Sprintf("server %d", o.Generation), o.Log, func() actor.Actor {
 		s := &server{ServerOptions: o, behavior: actor.NewBehavior(), kids: map[messages.Incarnation]*kid{}}
+		s.images.images = o.Images
 		s.fleet = newFleet(o.Generation, newPolicy(o.Config, o.Guest), rand.Float64)
 		s.recycler.configure(o.Config)
 		s.behavior.Become(s.preparing)
@@ -84,12 +76,7 @@ func NewServer(o ServerOptions) *actor.Props {
 }
 
 type (
-	prepared    struct{ err error }
-	imageOpened struct {
-		n    int
-		err  error
-		then *messages.Restart
-	}
+	prepared struct{ err error }
 	afterRun struct{}
 )
 
@@ -107,9 +94,10 @@ func (s *server) Receive(ctx actor.Context) {
 	}
 }
 
-// prepare runs BeforeRun and opens the image of the first workers.
+// prepare opens the image of the first workers and runs BeforeRun.
 func (s *server) prepare(ctx actor.Context) {
 	root, self, images, hook := ctx.ActorSystem().Root, ctx.Self(), s.Images, s.Hooks.BeforeRun
+	s.images.next = 1
 	go func() {
 		err := images.Open(0)
 		if err == nil && hook != nil {
@@ -246,7 +234,7 @@ func (s *server) gone(ctx actor.Context, m actors.ChildExited) {
 		ctx.Stop(k.pid)
 	}
 	s.step(ctx, exited{inc: m.Incarnation, exit: m.Exit})
-	s.Images.Keep(s.fleet.images())
+	s.images.keep(s.fleet.images())
 }
 
 // lost handles an actor that ended without last words: it panicked. Its process, if it
@@ -262,24 +250,23 @@ func (s *server) lost(ctx actor.Context, who *actor.PID) {
 
 // openImage looks at the program's path again before a restart.
 func (s *server) openImage(ctx actor.Context, m messages.Restart) {
-	s.images++
-	n, root, self, images, hook := s.images, ctx.ActorSystem().Root, ctx.Self(), s.Images, s.Hooks.Restart
-	go func() {
-		if hook != nil {
-			s.logged(guardHook("Restart", func() error { hook(m.Mode); return nil }))
-		}
-		root.Send(self, imageOpened{n: n, err: images.Open(n), then: &m})
-	}()
+	var before func()
+	if hook := s.Hooks.Restart; hook != nil {
+		before = func() { s.logged(guardHook("Restart", func() error { hook(m.Mode); return nil })) }
+	}
+	s.images.open(ctx, before, m.Mode)
 }
 
 func (s *server) restart(ctx actor.Context, m imageOpened) {
+	s.images.opened(m)
+	mode := m.then.(messages.Mode)
 	if m.err != nil {
 		s.Log.Errorf("restart refused, the old workers go on: %v", m.err)
-		s.up(ctx, messages.RestartFinished{Mode: m.then.Mode, Reason: m.err.Error()})
+		s.up(ctx, messages.RestartFinished{Mode: mode, Reason: m.err.Error()})
 		return
 	}
-	s.step(ctx, restart{mode: m.then.Mode, image: m.n})
-	s.Images.Keep(s.fleet.images())
+	s.step(ctx, restart{mode: mode, image: m.n})
+	s.images.keep(s.fleet.images())
 }
 
 // configure takes a new configuration and passes it on.
@@ -373,7 +360,7 @@ func (s *server) obey(ctx actor.Context, e effect) {
 	case report:
 		s.report(ctx, e.event)
 	case remark:
-		s.remark(e)
+		remarkTo(s.Log, e)
 	case finish:
 		s.finish(ctx, e)
 	}

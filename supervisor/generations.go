@@ -1,0 +1,514 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/messages"
+)
+
+// generations is the mind of the supervisor actor: it decides which server processes run.
+// Like the fleet it has no clock, no I/O and no actor in it.
+//
+//	current: starting ──ready──▶ ready ──live restart──▶ draining ──▶ gone
+//	next:    the replacement in a live restart, until it is ready and becomes current
+//
+// Invariants: at most one generation is wanted, and beside it at most its replacement and
+// old ones that drain, together at most max_generations; news of a generation that is gone
+// changes nothing; after stop nothing is started.
+type generations struct {
+	policy genPolicy
+	rnd    func() float64
+
+	last    int // number of the newest generation
+	image   int // a crash is repaired with it
+	current *generation
+	next    *generation
+	old     []*generation // draining, oldest first
+
+	begun     bool
+	lastStart time.Time
+	due       time.Time // of the next start of current; zero = none
+	nextDue   time.Time // of the next start of next; zero = none
+	nextImage int
+	again     *int // image of a live restart asked for during one
+	history   history
+	stop      *genStop
+	leaving   bool // exit_on_detach: nothing is started any more
+	finished  bool
+	out       []effect
+	now       time.Time
+}
+
+// genPolicy is what the mind needs of a configuration.
+type genPolicy struct {
+	restartWait  time.Duration // least time from one start to the next
+	detachWait   time.Duration // old_first: how long the new server waits for the old one
+	newFirst     bool
+	exitOnDetach bool
+	drainTimeout time.Duration // negative = none
+	max          int
+	readyTimeout time.Duration // of a replacement; negative = none
+	stopTimeout  time.Duration
+	restart      policy // back-off, and which exit codes end the tree
+}
+
+func newGenPolicy(c config.Config) genPolicy {
+	p := genPolicy{
+		restartWait: c.ServerRestartWait, detachWait: c.ServerDetachWait,
+		newFirst: c.LiveRestartOrder == config.NewFirst, exitOnDetach: c.ExitOnDetach,
+		drainTimeout: c.ServerDrainTimeout, max: max(2, c.MaxGenerations), stopTimeout: c.StopTimeout,
+		readyTimeout: c.WorkerReadyTimeout,
+		restart:      newPolicy(c, false),
+	}
+	if p.readyTimeout >= 0 { // the server's workers start one after another
+		each := time.Duration(float64(c.StartWorkerDelay) * (1 + c.StartWorkerDelayRand))
+		p.readyTimeout += time.Duration(c.Workers) * each
+	}
+	// A server that can't be kept up is tried again for ever: its supervisor has nobody to
+	// hand the problem to but those who read the log.
+	p.restart.maxRestarts, p.restart.restartInterval = 0, 0
+	return p
+}
+
+type generation struct {
+	number  int
+	image   int
+	pid     int
+	ready   bool
+	began   time.Time
+	readyAt time.Time
+	told    *messages.Mode
+	why     string
+	drainBy time.Time
+	readyBy time.Time
+}
+
+type genStop struct {
+	mode     messages.Mode
+	exit     messages.Exit
+	remindAt time.Time
+	by       time.Time
+}
+
+// Effects of their own; report, remark and finish are the fleet's.
+type (
+	startServer struct{ number, image int }
+	tellServer  struct {
+		number int
+		stop   messages.Stop
+	}
+	killServer struct{ number int }
+	// leave says that the supervisor keeps nothing any more: listeners are closed and the
+	// pid file is freed, while the old server drains.
+	leave struct{}
+)
+
+// Inputs of their own.
+type (
+	genConfigure  struct{ policy genPolicy }
+	liveRestart   struct{ image int }
+	restartServer struct {
+		mode  messages.Mode
+		image int
+	}
+	genImage   struct{ image int } // the workers run it now: a crash is repaired with it
+	genStarted struct{ number, pid int }
+	genReady   struct{ number int }
+	genExited  struct {
+		number int
+		exit   messages.Exit
+	}
+)
+
+func newGenerations(p genPolicy, rnd func() float64) *generations {
+	return &generations{policy: p, rnd: rnd}
+}
+
+func (g *generations) step(now time.Time, in any) []effect {
+	g.now, g.out = now, nil
+	if g.finished {
+		return nil
+	}
+	switch in := in.(type) {
+	case begin:
+		g.begun, g.image, g.due = true, in.image, now
+	case genConfigure:
+		g.policy = in.policy
+	case liveRestart:
+		g.live(in.image)
+	case restartServer:
+		g.restart(in)
+	case genImage:
+		g.image = in.image
+	case genStarted:
+		g.started(in)
+	case genReady:
+		g.ready(in.number)
+	case genExited:
+		g.exited(in)
+	case stopAll:
+		g.stopAll(in.mode, in.reason, messages.Exit{Cause: messages.ExitReturned})
+	case tick:
+	}
+	g.settle()
+	return g.out
+}
+
+func (g *generations) do(e effect) { g.out = append(g.out, e) }
+
+func (g *generations) say(level, text string) { g.do(remark{level: level, text: text}) }
+
+// all lists the generations that have not exited.
+func (g *generations) all() []*generation {
+	list := slices.Clone(g.old)
+	for _, one := range []*generation{g.current, g.next} {
+		if one != nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+func (g *generations) find(number int) *generation {
+	for _, one := range g.all() {
+		if one.number == number {
+			return one
+		}
+	}
+	return nil
+}
+
+// settle does what has become due.
+func (g *generations) settle() {
+	passed := func(t time.Time) bool { return !t.IsZero() && !g.now.Before(t) }
+	for _, one := range g.all() {
+		if passed(one.drainBy) {
+			one.drainBy = time.Time{}
+			g.say("warn", fmt.Sprintf("server_drain_timeout is over: server %d is ended", one.number))
+			g.tell(one, messages.Immediate, "server_drain_timeout")
+		}
+		if passed(one.readyBy) {
+			one.readyBy = time.Time{}
+			g.notReady(one)
+		}
+	}
+	if g.stop == nil && !g.leaving {
+		if g.current == nil && passed(g.due) {
+			g.due = time.Time{}
+			g.current = g.start(g.image)
+		}
+		if g.next == nil && g.current != nil && passed(g.nextDue) {
+			g.nextDue = time.Time{}
+			g.makeRoom()
+			g.next = g.start(g.nextImage)
+			if g.policy.readyTimeout >= 0 {
+				g.next.readyBy = g.now.Add(g.policy.readyTimeout)
+			}
+		}
+	}
+	g.checkStop()
+	if len(g.all()) == 0 && (g.stop != nil || g.leaving) {
+		g.finished = true
+		exit := messages.Exit{Cause: messages.ExitReturned}
+		if g.stop != nil {
+			exit = g.stop.exit
+		}
+		g.do(finish{exit: exit})
+	}
+}
+
+// next is when step wants to be called with a tick at the latest; zero = never.
+func (g *generations) wakeup() time.Time {
+	var first time.Time
+	want := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if g.finished {
+		return first
+	}
+	if g.stop == nil && !g.leaving {
+		if g.current == nil {
+			want(g.due)
+		} else if g.next == nil {
+			want(g.nextDue)
+		}
+	}
+	for _, one := range g.all() {
+		want(one.drainBy)
+		want(one.readyBy)
+	}
+	if g.stop != nil {
+		want(g.stop.remindAt)
+		want(g.stop.by)
+	}
+	return first
+}
+
+func (g *generations) start(image int) *generation {
+	g.last++
+	one := &generation{number: g.last, image: image, began: g.now}
+	g.lastStart = g.now
+	g.do(startServer{number: one.number, image: image})
+	return one
+}
+
+// tell sends a Stop, unless one at least as urgent was sent before.
+func (g *generations) tell(one *generation, mode messages.Mode, why string) {
+	if one.told != nil && *one.told >= mode {
+		return
+	}
+	one.told, one.why, one.readyBy, one.drainBy = &mode, why, time.Time{}, time.Time{}
+	if mode == messages.Graceful && g.policy.drainTimeout >= 0 && g.stop == nil {
+		one.drainBy = g.now.Add(g.policy.drainTimeout)
+	}
+	g.do(tellServer{number: one.number, stop: messages.Stop{Mode: mode, Reason: why}})
+}
+
+// retire moves a generation to the old ones and tells it to stop.
+func (g *generations) retire(one *generation, mode messages.Mode, why string) {
+	if g.current == one {
+		g.current = nil
+	}
+	if g.next == one {
+		g.next = nil
+	}
+	g.old = append(g.old, one)
+	g.tell(one, mode, why)
+}
+
+func (g *generations) started(in genStarted) {
+	if one := g.find(in.number); one != nil {
+		one.pid = in.pid
+		g.do(report{messages.ServerStarted{Generation: in.number, Pid: in.pid}})
+	}
+}
+
+func (g *generations) ready(number int) {
+	one := g.find(number)
+	if one == nil || one.ready {
+		return
+	}
+	one.ready, one.readyAt, one.readyBy = true, g.now, time.Time{}
+	g.do(report{messages.ServerReady{Generation: number}})
+	if one != g.next {
+		return
+	}
+	old := g.current
+	g.current, g.next, g.image = one, nil, one.image
+	if old != nil {
+		g.retire(old, messages.Graceful, fmt.Sprintf("live restart: server %d is ready", number))
+	}
+	g.do(report{messages.RestartFinished{Mode: messages.Graceful}})
+	if g.again != nil {
+		image := *g.again
+		g.again = nil
+		g.live(image)
+	}
+}
+
+func (g *generations) exited(in genExited) {
+	one := g.find(in.number)
+	if one == nil {
+		return
+	}
+	expected := one.told != nil
+	g.do(report{messages.ServerExited{Generation: one.number, Pid: one.pid, Exit: in.exit, Expected: expected}})
+	g.old = slices.DeleteFunc(g.old, func(o *generation) bool { return o == one })
+	switch one {
+	case g.next:
+		g.next = nil
+		if g.stop == nil && !expected {
+			g.retryNext(in.exit.String())
+		}
+	case g.current:
+		g.current = nil
+		if g.stop == nil {
+			g.crashed(one, in.exit)
+		}
+	default:
+		if g.current == nil && !g.due.IsZero() && g.stop == nil {
+			g.due = g.earliest() // old_first: the old one is gone before server_detach_wait
+		}
+	}
+}
+
+// earliest is when the next server may start: server_restart_wait after the last start.
+func (g *generations) earliest() time.Time {
+	return later(g.now, g.lastStart.Add(g.policy.restartWait))
+}
+
+// crashed handles the end of the current server that nobody had told to end.
+func (g *generations) crashed(one *generation, e messages.Exit) {
+	if g.next != nil {
+		g.current, g.next = g.next, nil // its replacement is on the way
+		g.current.readyBy = time.Time{}
+		return
+	}
+	var readyFor time.Duration
+	if !one.readyAt.IsZero() {
+		readyFor = max(1, g.now.Sub(one.readyAt))
+	}
+	d := g.history.decide(g.now, g.policy.restart, e.Code, hasCode(e), readyFor, g.rnd())
+	if d.action == endSlot {
+		g.stopAll(messages.Graceful, "the server ended unrecoverably", e)
+		return
+	}
+	g.nextDue = time.Time{}
+	g.due = later(g.earliest(), g.now.Add(d.after))
+}
+
+// live begins a live restart with a new image.
+func (g *generations) live(image int) {
+	switch {
+	case g.stop != nil || g.leaving || !g.begun:
+		return
+	case g.policy.exitOnDetach:
+		g.detach()
+		return
+	case g.current == nil:
+		g.image = image // the next start is under way already
+		return
+	case g.next != nil || !g.nextDue.IsZero():
+		g.say("info", "a live restart is under way: the new one follows it")
+		g.again = &image
+		return
+	}
+	if g.policy.newFirst {
+		g.nextImage, g.nextDue = image, g.earliest()
+		return
+	}
+	g.image = image
+	g.makeRoom()
+	g.retire(g.current, messages.Graceful, "live restart")
+	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
+}
+
+// detach lets the server finish and keeps nothing any more.
+func (g *generations) detach() {
+	g.leaving = true
+	g.due, g.nextDue, g.again = time.Time{}, time.Time{}, nil
+	for _, one := range g.all() {
+		if one.told == nil {
+			g.retire(one, messages.Graceful, "detached: exit_on_detach")
+		}
+	}
+	g.say("info", "exit_on_detach: the supervisor ends when the server has finished")
+	g.do(leave{})
+}
+
+// restart replaces the server process, the old one first.
+func (g *generations) restart(in restartServer) {
+	if g.stop != nil || g.leaving {
+		return
+	}
+	g.image = in.image
+	if g.next != nil {
+		g.retire(g.next, messages.Immediate, "superseded by a restart of the server")
+	}
+	g.nextDue, g.again = time.Time{}, nil
+	if g.current == nil {
+		g.due = g.now
+		return
+	}
+	// It comes back when it has exited: as with a crash, but at once.
+	old := g.current
+	g.retire(old, in.mode, in.mode.String()+" restart of the server process")
+	g.due = farAway(g.now)
+}
+
+// farAway is a due time that only the exit of the old server brings nearer.
+func farAway(now time.Time) time.Time { return now.Add(100 * 365 * 24 * time.Hour) }
+
+// makeRoom ends the oldest generations so that one more may start.
+func (g *generations) makeRoom() {
+	for n := len(g.all()); n >= g.policy.max; n-- {
+		i := slices.IndexFunc(g.old, func(o *generation) bool { return *o.told != messages.Immediate })
+		if i < 0 {
+			return // all that can be ended are being ended
+		}
+		g.say("warn", fmt.Sprintf("max_generations: server %d is ended", g.old[i].number))
+		g.tell(g.old[i], messages.Immediate, "max_generations")
+	}
+}
+
+// notReady ends a replacement that was not ready in time; the old server stays.
+func (g *generations) notReady(one *generation) {
+	if one != g.next {
+		return
+	}
+	g.retire(one, messages.Immediate, "it was not ready in time")
+	g.retryNext("not ready in time")
+}
+
+// retryNext tries a live restart again, later: the old server goes on serving.
+func (g *generations) retryNext(why string) {
+	d := g.history.decide(g.now, g.policy.restart, 0, false, 0, g.rnd())
+	g.nextDue = later(g.earliest(), g.now.Add(d.after))
+	g.say("error", "live restart: the new server did not come up, the old one goes on, and it is tried again: "+why)
+	g.do(report{messages.RestartFinished{Mode: messages.Graceful, Reason: "the new server did not come up: " + why}})
+}
+
+// stopAll begins the end, or makes it more urgent.
+func (g *generations) stopAll(mode messages.Mode, reason string, exit messages.Exit) {
+	if g.stop != nil {
+		if mode <= g.stop.mode {
+			return
+		}
+	} else {
+		g.stop = &genStop{exit: exit, remindAt: g.now.Add(remindEvery)}
+		if g.policy.stopTimeout >= 0 {
+			g.stop.by = g.now.Add(g.policy.stopTimeout)
+		}
+	}
+	g.stop.mode = mode
+	g.due, g.nextDue, g.again = time.Time{}, time.Time{}, nil
+	for _, one := range g.all() {
+		if one.told == nil {
+			g.retire(one, mode, reason)
+			continue
+		}
+		g.tell(one, mode, reason)
+	}
+}
+
+// checkStop reminds people of who is left, and enforces stop_timeout.
+func (g *generations) checkStop() {
+	st := g.stop
+	if st == nil || len(g.all()) == 0 {
+		return
+	}
+	if !g.now.Before(st.remindAt) {
+		st.remindAt = g.now.Add(remindEvery)
+		for _, one := range g.all() {
+			g.say("info", fmt.Sprintf("waiting for server %d (pid %d) to end", one.number, one.pid))
+		}
+	}
+	if st.by.IsZero() || g.now.Before(st.by) {
+		return
+	}
+	st.by = time.Time{}
+	g.say("warn", "stop_timeout is over: what is left is killed")
+	for _, one := range g.all() {
+		g.do(killServer{number: one.number})
+	}
+}
+
+// images lists the images that a start may still need or that something runs.
+func (g *generations) images() map[int]bool {
+	used := map[int]bool{g.image: true}
+	for _, one := range g.all() {
+		used[one.image] = true
+	}
+	if !g.nextDue.IsZero() {
+		used[g.nextImage] = true
+	}
+	if g.again != nil {
+		used[*g.again] = true
+	}
+	return used
+}
