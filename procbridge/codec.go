@@ -96,15 +96,15 @@ func appendDeliver(out []byte, m *messages.Deliver) ([]byte, error) {
 func decodeDeliver(body []byte) (m messages.Deliver, err error) {
 	const fixed = 8 + 4 + 1
 	if len(body) < fixed {
-		return m, fmt.Errorf("Deliver of %d bytes: %w: want at least %d", len(body), ErrBadBody, fixed)
+		return m, fmt.Errorf("deliver of %d bytes: %w: want at least %d", len(body), ErrBadBody, fixed)
 	}
 	slot := binary.BigEndian.Uint32(body[8:])
 	if slot > math.MaxInt32 {
-		return m, fmt.Errorf("Deliver: %w: slot %d", ErrBadBody, slot)
+		return m, fmt.Errorf("deliver: %w: slot %d", ErrBadBody, slot)
 	}
 	name, rest, err := cutName(body[12:])
 	if err != nil {
-		return m, fmt.Errorf("Deliver: %w", err)
+		return m, fmt.Errorf("deliver: %w", err)
 	}
 	return messages.Deliver{
 		ID: binary.BigEndian.Uint64(body), Slot: int(slot), Type: name, Body: clone(rest),
@@ -132,11 +132,11 @@ func appendReply(out []byte, m *messages.Reply) ([]byte, error) {
 func decodeReply(body []byte) (m messages.Reply, err error) {
 	const fixed = 8 + 1 + 1
 	if len(body) < fixed {
-		return m, fmt.Errorf("Reply of %d bytes: %w: want at least %d", len(body), ErrBadBody, fixed)
+		return m, fmt.Errorf("reply of %d bytes: %w: want at least %d", len(body), ErrBadBody, fixed)
 	}
 	name, rest, err := cutName(body[9:])
 	if err != nil {
-		return m, fmt.Errorf("Reply: %w", err)
+		return m, fmt.Errorf("reply: %w", err)
 	}
 	m = messages.Reply{ID: binary.BigEndian.Uint64(body), Type: name}
 	if body[8]&replyFailed == 0 {
@@ -160,15 +160,15 @@ func appendRequested(out []byte, m messages.Requested) ([]byte, error) {
 
 func decodeRequested(body []byte) (m messages.Requested, err error) {
 	if len(body) == 0 {
-		return m, fmt.Errorf("Requested: %w: empty", ErrBadBody)
+		return m, fmt.Errorf("requested: %w: empty", ErrBadBody)
 	}
 	inner := Type(body[0])
 	if !inner.Down() {
-		return m, fmt.Errorf("Requested: %w: %s is no command", ErrBadBody, inner)
+		return m, fmt.Errorf("requested: %w: %s is no command", ErrBadBody, inner)
 	}
 	v, err := Decode(inner, body[1:])
 	if err != nil {
-		return m, fmt.Errorf("Requested: %w", err)
+		return m, fmt.Errorf("requested: %w", err)
 	}
 	return messages.Requested{Command: v.(messages.Command)}, nil
 }

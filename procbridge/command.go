@@ -124,13 +124,13 @@ func (c *Command) check() error {
 	case c.Wire && c.Lines:
 		return errors.New("both Wire and Lines are set")
 	case c.Wire && len(c.Foreign) > 0:
-		return errors.New("Foreign is for plain commands; a Wire child gets Files")
+		return errors.New("both Wire and Foreign are set: Foreign is for plain commands")
 	case !c.Wire && len(c.Files) > 0:
-		return errors.New("Files are for Wire children; a plain command gets Foreign")
+		return errors.New("without Wire there are no Files: a plain command gets Foreign")
 	case c.Lines && c.Stdin != nil:
 		return errors.New("both Lines and Stdin are set")
 	case len(c.Foreign) > 0 && runtime.GOOS == "windows":
-		return errors.New("Foreign is not possible on Windows")
+		return errors.New("no Foreign descriptors on Windows")
 	}
 	return c.checkNames()
 }

@@ -3,6 +3,7 @@
 package procbridge
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -72,4 +73,19 @@ func aboutAccess(s subject, mode fs.FileMode) (problem, hint string) {
 		return "this user may not execute it", "every directory above must let the user through, and no noexec mount lie between"
 	}
 	return "permission denied", "a directory above, a noexec mount, or a security policy forbids it"
+}
+
+// interpreter is the program that a script's first line names, "" when it names none.
+func interpreter(first []byte) string {
+	line, ok := bytes.CutPrefix(first, []byte("#!"))
+	if !ok {
+		return ""
+	}
+	if k := bytes.IndexByte(line, '\n'); k >= 0 {
+		line = line[:k]
+	}
+	if fields := bytes.Fields(line); len(fields) > 0 {
+		return string(fields[0])
+	}
+	return ""
 }

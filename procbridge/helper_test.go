@@ -49,9 +49,11 @@ func play(t *testing.T, role string, change ...func(*Command)) *child {
 	return &child{Process: p, t: t}
 }
 
-// testEnv keeps a coverage run from writing into stderr.
+// testEnv keeps a coverage run from writing into stderr, and a child under the race detector
+// from sleeping a second at its exit.
 func testEnv() []string {
-	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "GOCOVERDIR=") })
+	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "GOCOVERDIR=") })
+	return append(env, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 }
 
 func withEnv(entries ...string) func(*Command) {

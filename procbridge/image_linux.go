@@ -1,6 +1,7 @@
 package procbridge
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -79,3 +80,6 @@ func dupAbove(fd, lowest int) (int, error) {
 	}
 	return n, nil
 }
+
+// isScript reports whether a program names an interpreter.
+func isScript(path string) bool { return bytes.HasPrefix(head(path), []byte("#!")) }

@@ -14,3 +14,7 @@ func identify(st os.FileInfo) fileID {
 	}
 	return id
 }
+
+func (i *Image) execPath(_, _ int) (path string, done func(), err error) {
+	return i.path, func() {}, nil
+}

@@ -1,6 +1,7 @@
 package procbridge
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -251,5 +252,32 @@ func TestUserIsChangedAndParentStaysDumpable(t *testing.T) {
 	c.wantExit(messages.ExitReturned, 0)
 	if d, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || d != 1 {
 		t.Errorf("the parent's dumpable flag is %d, %v", d, err)
+	}
+}
+
+func TestNoRoomForDescriptors(t *testing.T) {
+	clean(t)
+	img, err := CurrentImage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Release()
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []uint64{3, 8, 30, 100} {
+		low := old
+		low.Cur = limit
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Start(Command{Image: img, Wire: true})
+		if e := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); e != nil {
+			t.Fatal(e)
+		}
+		if !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "ulimit -n") {
+			t.Errorf("limit %d: %v", limit, err)
+		}
 	}
 }

@@ -25,9 +25,9 @@ func (p *Process) signal(s os.Signal) error {
 		return p.killTree()
 	}
 	if word := signalWords[SignalName(s)]; word != "" {
-		return fmt.Errorf("Windows has no signals; send the command word %s: %w", word, errors.ErrUnsupported)
+		return fmt.Errorf("no signals on Windows; send the command word %s: %w", word, errors.ErrUnsupported)
 	}
-	return fmt.Errorf("Windows has no signals: %w", errors.ErrUnsupported)
+	return fmt.Errorf("no signals on Windows: %w", errors.ErrUnsupported)
 }
 
 func (p *Process) signalTree(s os.Signal) error { return p.signal(s) }

@@ -24,24 +24,6 @@ func head(path string) []byte {
 	return b[:n]
 }
 
-// isScript reports whether a program names an interpreter.
-func isScript(path string) bool { return bytes.HasPrefix(head(path), []byte("#!")) }
-
-// interpreter is the program that a script's first line names, "" when it names none.
-func interpreter(first []byte) string {
-	line, ok := bytes.CutPrefix(first, []byte("#!"))
-	if !ok {
-		return ""
-	}
-	if k := bytes.IndexByte(line, '\n'); k >= 0 {
-		line = line[:k]
-	}
-	if fields := bytes.Fields(line); len(fields) > 0 {
-		return string(fields[0])
-	}
-	return ""
-}
-
 // elfMachines names the architectures that Go knows.
 var elfMachines = map[uint16]string{
 	3: "386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm",

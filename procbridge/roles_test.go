@@ -373,28 +373,6 @@ func playHoldsListener() {
 	obey(p)
 }
 
-// playSink counts deliveries and acknowledges them by the hundred.
-func playSink() {
-	p := greet()
-	n := 0
-	for range p.Deliveries() {
-		if n++; n == ackEvery {
-			p.Send(messages.JobsDone{N: n})
-			n = 0
-		}
-	}
-}
-
-// ackEvery is how many deliveries a sink acknowledges together.
-const ackEvery = 256
-
-func playEcho() {
-	p := greet()
-	for d := range p.Deliveries() {
-		p.Reply(messages.Reply{ID: d.ID, Body: d.Body})
-	}
-}
-
 // playWritesToNobody is started with stdout and stderr on a pipe without a reader.
 func playWritesToNobody() {
 	p := greet()

@@ -103,33 +103,6 @@ func closedFile(t *testing.T) *os.File {
 	return f
 }
 
-func TestNoRoomForDescriptors(t *testing.T) {
-	clean(t)
-	img, err := CurrentImage()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer img.Release()
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
-		t.Fatal(err)
-	}
-	for _, limit := range []uint64{3, 8, 30, 100} {
-		low := old
-		low.Cur = limit
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
-			t.Fatal(err)
-		}
-		_, err = Start(Command{Image: img, Wire: true})
-		if e := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); e != nil {
-			t.Fatal(e)
-		}
-		if !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "ulimit -n") {
-			t.Errorf("limit %d: %v", limit, err)
-		}
-	}
-}
-
 func TestPlainCommandHasOneEvent(t *testing.T) {
 	clean(t)
 	w, text := capture(t)
