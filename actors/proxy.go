@@ -107,12 +107,23 @@ func (p *Proxy) start(ctx actor.Context) {
 // pump turns the child's events into messages. It runs until the last one, also when the
 // actor is gone: then it has nobody to tell and sees the process off.
 func (p *Proxy) pump(root *actor.RootContext, self *actor.PID, child Child) {
-	for event := range child.Events() {
+	events := child.Events()
+	for {
 		select {
-		case p.room <- struct{}{}:
-			root.Send(self, childEvent{event})
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			select {
+			case p.room <- struct{}{}:
+				root.Send(self, childEvent{event})
+			case <-p.gone:
+			}
 		case <-p.gone:
 			_ = child.Kill() // dead already, at worst
+			for range events {
+			}
+			return
 		}
 	}
 }
