@@ -34,6 +34,7 @@ type Proxy struct {
 	why      string // it is being ended without having been told to
 	told     *messages.Stop
 	killed   bool
+	early    []messages.Command // for a process that is being started
 	room     chan struct{} // bounds what the child's events may occupy in the mailbox
 	gone     chan struct{} // closed when the actor has stopped
 }
@@ -145,6 +146,10 @@ func (p *Proxy) starting(ctx actor.Context) {
 		}
 		p.beats.begin(time.Now(), p.Timing.Watch)
 		p.behavior.Become(p.living)
+		for _, c := range p.early {
+			p.pass(c)
+		}
+		p.early = nil
 		if p.killed {
 			p.act(p.steps.kill(time.Now()))
 		} else if p.told != nil {
@@ -163,6 +168,8 @@ func (p *Proxy) starting(ctx actor.Context) {
 		p.retime(m)
 	case messages.Deliver:
 		p.refuse(ctx, m, "the worker is starting")
+	case messages.Command:
+		p.early = append(p.early, m)
 	}
 }
 
