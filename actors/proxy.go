@@ -34,6 +34,7 @@ type Proxy struct {
 	why      string // it is being ended without having been told to
 	told     *messages.Stop
 	killed   bool
+	refused  bool               // it is killed because nobody understands it
 	early    []messages.Command // for a process that is being started
 	room     chan struct{} // bounds what the child's events may occupy in the mailbox
 	gone     chan struct{} // closed when the actor has stopped
@@ -259,6 +260,7 @@ func (p *Proxy) fail(ctx actor.Context, why string, atOnce bool) {
 		ctx.Send(ctx.Parent(), ChildFailing{Incarnation: p.Incarnation, Why: why})
 	}
 	if atOnce {
+		p.refused = true
 		p.act(p.steps.kill(time.Now()))
 		return
 	}
@@ -349,6 +351,11 @@ func (p *Proxy) refuse(ctx actor.Context, d messages.Deliver, why string) {
 func (p *Proxy) exited(ctx actor.Context, e messages.Exit) {
 	if p.kept != nil {
 		e = *p.kept
+	}
+	// Nothing is due any more.
+	p.steps, p.beats = escalation{}, heartbeat{}
+	if p.refused {
+		e.Cause = messages.ExitRefused
 	}
 	if p.why != "" {
 		e.Detail = strings.TrimPrefix(e.Detail+"; "+p.why, "; ")
