@@ -2,7 +2,9 @@ package serverengine
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -47,7 +49,7 @@ func openHouse(cfg Config, own *logrus.Logger, guest bool) (*house, error) {
 		inherited, err = sockets.Activated()
 		problems = append(problems, err)
 	}
-	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited})
+	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed})
 	if err := errors.Join(problems...); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -61,12 +63,14 @@ func logOptions(cfg Config) logging.Options {
 	}
 }
 
-// configure makes the log follow the configuration.
+// configure makes the log follow the configuration, and opens its file again: whoever has
+// moved it may count on the old one not being written any more.
 func (h *house) configure(cfg Config) error {
 	return errors.Join(
 		logging.SetLevel(h.log, cfg.LogLevel),
 		h.collector.SetFormat(string(cfg.LogFormat)),
 		h.writer.Reconfigure(logOptions(cfg)),
+		h.writer.Reopen(),
 	)
 }
 
@@ -94,6 +98,10 @@ func (h *house) ListenPacket(network, address string, o sockets.ListenOptions) (
 }
 
 func (h *house) Adopt(inc messages.Incarnation, o workers.Handover) error {
+	if o.Conn == nil || o.Records == nil {
+		o.Close()
+		return fmt.Errorf("adopt %s: descriptors are missing", inc)
+	}
 	problems := []error{h.sockets.Attach(o.Conn, sockets.Peer{Incarnation: inc.String(), Slot: inc.Slot})}
 	for _, s := range []logging.Stream{
 		{Kind: logging.Records, File: o.Records}, {Kind: logging.Stdout, File: o.Stdout}, {Kind: logging.Stderr, File: o.Stderr},
@@ -105,6 +113,17 @@ func (h *house) Adopt(inc messages.Incarnation, o workers.Handover) error {
 		problems = append(problems, h.collector.Add(s))
 	}
 	return errors.Join(problems...)
+}
+
+// handed takes what a server process hands up before it starts a worker.
+func (h *house) handed(tag []byte, files []*os.File) {
+	inc, o, err := workers.ReadHandover(tag, files)
+	if err == nil {
+		err = h.Adopt(inc, o)
+	}
+	if err != nil {
+		h.log.Errorf("a server process handed over descriptors: %v", err)
+	}
 }
 
 func (h *house) Started(inc messages.Incarnation, pid int) { h.collector.SetPid(inc.String(), pid) }
@@ -122,6 +141,19 @@ func (h *house) Manager() (path, token string, err error) {
 		}
 	}
 	return h.sockets.Path(), h.sockets.Token(), nil
+}
+
+// serverEnv is what a server process needs to know of the top beside its descriptors.
+func (h *house) serverEnv(cfg Config) []string {
+	if cfg.WorkerType != config.Spawn {
+		return nil
+	}
+	path, token, err := h.Manager()
+	if err != nil {
+		h.log.Errorf("open the socket manager for spawned commands: %v", err)
+		return nil
+	}
+	return []string{workers.EnvManagerPath + "=" + path, workers.EnvManagerToken + "=" + token}
 }
 
 func (h *house) Tail(inc messages.Incarnation) []string {
