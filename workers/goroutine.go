@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/internal/sigdump"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -47,6 +49,8 @@ func (g *goroutine) Receive(ctx actor.Context) {
 		g.configure(m)
 	case messages.Deliver:
 		g.life.deliver(m)
+	case messages.Dump:
+		g.dump()
 	case *actor.Stopping:
 		g.life.stop(&StopCause{Reason: "the actor system stops the worker"})
 	}
@@ -85,6 +89,23 @@ func (g *goroutine) configure(m messages.Configure) {
 		return
 	}
 	g.life.configure(cfg, m.Version, m.Cause == messages.CauseReload)
+}
+
+// dump adds what the worker has to say to the dump file of this process, whose stacks the
+// engine writes.
+func (g *goroutine) dump() {
+	cfg, life, log := g.life.self.Config(), g.life, g.life.self.logger
+	if cfg.DisableSigdump || !life.dumps() {
+		return
+	}
+	go func() {
+		var text bytes.Buffer
+		fmt.Fprintf(&text, "\nworker %d, incarnation %s\n", life.self.ID(), life.self.Incarnation())
+		life.dump(&text)
+		if _, err := sigdump.Append(cfg.SigdumpDir, text.Bytes()); err != nil {
+			log.Errorf("dump: %v", err)
+		}
+	}()
 }
 
 // callBefore runs the BeforeStart hook; a panic in it fails the start as an error does.

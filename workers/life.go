@@ -237,6 +237,14 @@ func (l *life) reloads() {
 	}
 }
 
+// dumps reports whether the worker has a Dump.
+func (l *life) dumps() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.worker.(Dumper)
+	return ok
+}
+
 // dump calls the worker's Dump.
 func (l *life) dump(w io.Writer) {
 	l.mu.Lock()

@@ -40,6 +40,21 @@ func Write(o Options) (path string, err error) {
 	return path, nil
 }
 
+// Append adds a text to the dump file of this process, in one write: other goroutines may
+// be writing theirs.
+func Append(dir string, text []byte) (path string, err error) {
+	path = filepath.Join(dir, fmt.Sprintf("sigdump-%d.log", os.Getpid()))
+	f, err := open(path)
+	if err != nil {
+		return "", fmt.Errorf("dump file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(text); err != nil {
+		return "", fmt.Errorf("dump file %s: %w", path, err)
+	}
+	return path, nil
+}
+
 func write(f *os.File, o Options) error {
 	_, err := fmt.Fprintf(f, "Sigdump of pid %d at %s\n", os.Getpid(), time.Now().Format(time.RFC3339Nano))
 	if err != nil {
