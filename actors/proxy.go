@@ -36,8 +36,8 @@ type Proxy struct {
 	killed   bool
 	refused  bool               // it is killed because nobody understands it
 	early    []messages.Command // for a process that is being started
-	room     chan struct{} // bounds what the child's events may occupy in the mailbox
-	gone     chan struct{} // closed when the actor has stopped
+	room     chan struct{}      // bounds what the child's events may occupy in the mailbox
+	gone     chan struct{}      // closed when the actor has stopped
 }
 
 // ProxyOptions says which process a Proxy stands for.
