@@ -41,6 +41,10 @@ type App struct {
 	// called in the server's process before each start.
 	Spawn func(Slot) (Command, error)
 
+	// ServerStarted is called in the supervisor process once a server process exists (the
+	// seed's after_start of the server module).
+	ServerStarted func(pid int)
+
 	// Logger is a logger of your own for the process that calls Run, with its hooks and
 	// formatter (the seed's logger). Its output becomes the engine's log. Default: one in
 	// the seed's format.
@@ -63,9 +67,6 @@ func (a App) code() workers.Code {
 
 // check reports what makes an App unusable with a configuration.
 func (a App) check(cfg Config) error {
-	if cfg.Supervisor {
-		return &ConfigError{Key: "supervisor", Value: "true", Problem: "is not available in this version", Hint: "set it to false"}
-	}
 	if cfg.Daemonize {
 		return &ConfigError{Key: "daemonize", Value: "true", Problem: "is not available in this version",
 			Hint: "set it to false and let the service manager run the program in the background"}

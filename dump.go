@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/internal/sigdump"
 	"github.com/serverengine/serverengine-go/messages"
@@ -16,17 +17,21 @@ func (e *engine) dump(ctx actor.Context, c messages.Dump) {
 	if e.cfg.DisableSigdump || e.stop != nil {
 		return
 	}
-	log, status := e.log, e.status()
-	o := sigdump.Options{Dir: e.cfg.SigdumpDir, Heap: e.cfg.SigdumpHeap, More: func(w io.Writer) { writeTree(w, status) }}
+	status := e.status()
+	writeDump(e.cfg, e.log, func(w io.Writer) { writeTree(w, status) })
+	ctx.Send(e.server, c)
+}
+
+// writeDump writes this process's dump file in a goroutine.
+func writeDump(cfg Config, log *logrus.Logger, more func(io.Writer)) {
 	go func() {
-		path, err := sigdump.Write(o)
+		path, err := sigdump.Write(sigdump.Options{Dir: cfg.SigdumpDir, Heap: cfg.SigdumpHeap, More: more})
 		if err != nil {
 			log.Errorf("dump: %v", err)
 			return
 		}
 		log.Infof("dump written to %s", path)
 	}()
-	ctx.Send(e.server, c)
 }
 
 // writeTree renders a Status for people.

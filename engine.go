@@ -11,9 +11,7 @@ import (
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/messages"
-	"github.com/serverengine/serverengine-go/procbridge"
 	"github.com/serverengine/serverengine-go/supervisor"
-	"github.com/serverengine/serverengine-go/workers"
 )
 
 // engineOptions is what an engine actor is made of.
@@ -43,9 +41,8 @@ type engine struct {
 	cfg    Config
 	desk   desk // the configuration's version, and what waits for a load
 	size   size
-	server *actor.PID
+	server *actor.PID // the server, or the supervisor
 	events *actor.PID // publishes
-	code   *Server
 	asks   asks
 	census census
 	stop   *messages.Stop
@@ -171,30 +168,19 @@ func (e *engine) begin(ctx actor.Context, o opened) {
 		panic(fmt.Sprintf("encode a configuration that was valid: %v", err))
 	}
 	e.log.WithField("workers", e.cfg.Workers).Infof("%s starts: worker_type %s", e.app.name(), e.cfg.WorkerType)
-	e.server = ctx.Spawn(supervisor.NewServer(e.serverOptions(ctx, body)))
+	e.server = ctx.Spawn(e.keeper(ctx, messages.Configure{Version: e.desk.version, Body: body, Cause: messages.CauseStart}))
 }
 
-func (e *engine) serverOptions(ctx actor.Context, body []byte) supervisor.ServerOptions {
+// keeper is the actor below the engine: the server, or the supervisor of server processes.
+func (e *engine) keeper(ctx actor.Context, c messages.Configure) *actor.Props {
+	if e.cfg.Supervisor {
+		return supervisor.NewSupervisor(supervisorOptions(e.app, e.house, e.cfg, c))
+	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	e.code = &Server{log: e.log, cfg: e.cfg, listen: e.house.Listen, send: func(c messages.Command) { root.Send(self, c) }}
-	program := ""
-	if needsProcesses(e.cfg) {
-		program = programPath
-	}
-	images := newImages(program)
-	spawner := &workers.Spawner{Code: e.app.code(), Top: e.house, Log: e.log}
-	code := e.code
-	return supervisor.ServerOptions{
-		Generation: 1,
-		Spawn: func(inc messages.Incarnation, n int, cfg config.Config, c messages.Configure) *actor.Props {
-			return spawner.Props(inc, func() *procbridge.Image { return images.get(n) }, workers.Configured{
-				Config: cfg, Version: c.Version, Body: c.Body, Shared: code.values(),
-			})
-		},
-		Images: images, Timing: workers.WorkerTiming, Hooks: e.code.hooks(e.app.Server),
-		Config: e.cfg, Body: messages.Configure{Version: e.desk.version, Body: body, Cause: messages.CauseStart},
-		Guest: e.guest, Log: e.log,
-	}
+	code := &Server{log: e.log, cfg: e.cfg, listen: e.house.Listen, send: func(c messages.Command) { root.Send(self, c) }}
+	o := serverOptions(e.app, code, e.house, e.log, 1, e.cfg, c)
+	o.Guest = e.guest
+	return supervisor.NewServer(o)
 }
 
 func (e *engine) running(ctx actor.Context) {
@@ -207,6 +193,8 @@ func (e *engine) running(ctx actor.Context) {
 		e.asks.expire(ctx, m.id)
 	case *actor.Terminated:
 		e.lost(ctx, m.Who)
+	case supervisor.Leave:
+		e.leave()
 	case messages.Event:
 		e.heard(ctx, m)
 	case messages.Command:
@@ -220,9 +208,9 @@ func (e *engine) command(ctx actor.Context, c messages.Command) {
 	case messages.Stop:
 		e.stopServer(ctx, c)
 	case messages.Interrupt:
-		e.interrupt(ctx)
+		e.interrupt(ctx, c.Terminal)
 	case messages.LiveRestart:
-		e.interrupt(ctx)
+		e.liveRestart(ctx)
 	case messages.Restart:
 		e.load(ctx, request{restart: &c, from: ctx.Sender()})
 	case messages.Reload:
@@ -244,14 +232,29 @@ func (e *engine) command(ctx actor.Context, c messages.Command) {
 	}
 }
 
-// interrupt stops: there is no supervisor that could keep a server while another drains.
-// The second one makes the stop immediate.
-func (e *engine) interrupt(ctx actor.Context) {
+// interrupt is a live restart where one is possible and nobody typed the signal; else it
+// stops, and the second one makes the stop immediate.
+func (e *engine) interrupt(ctx actor.Context, terminal bool) {
+	if e.stop == nil && !terminal && e.cfg.Supervisor && e.cfg.EnableDetach {
+		e.liveRestart(ctx)
+		return
+	}
 	mode := messages.Graceful
 	if e.stop != nil {
 		mode = messages.Immediate
 	}
 	e.stopServer(ctx, messages.Stop{Mode: mode, Reason: "interrupt"})
+}
+
+// liveRestart replaces the server process. Without a supervisor nobody could keep one
+// server while another drains: it is a graceful stop, as in the seed.
+func (e *engine) liveRestart(ctx actor.Context) {
+	if !e.cfg.Supervisor || !e.cfg.EnableDetach {
+		e.stopServer(ctx, messages.Stop{Mode: messages.Graceful, Reason: "live restart needs supervisor and enable_detach"})
+		return
+	}
+	e.log.Info("live restart")
+	ctx.Send(e.server, messages.LiveRestart{})
 }
 
 func (e *engine) stopServer(ctx actor.Context, c messages.Stop) {
@@ -272,11 +275,24 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		e.command(ctx, m.Command)
 	case messages.Reply:
 		e.asks.reply(ctx, m)
+	case messages.WorkerStarted:
+		e.house.Started(m.Incarnation, m.Pid)
 	case messages.ServerExited:
-		e.serverExited(ctx, m)
-		return
+		if m.Generation == e.lastGeneration() {
+			e.serverExited(ctx, m)
+			return
+		}
 	}
 	ctx.Send(e.events, m)
+}
+
+// lastGeneration is the one whose end is the end of all: that of the server in this
+// process, or 0, which stands for all that a supervisor keeps.
+func (e *engine) lastGeneration() int {
+	if e.cfg.Supervisor {
+		return 0
+	}
+	return 1
 }
 
 // lost handles the end of an actor of ours without last words: it panicked.
@@ -334,6 +350,13 @@ func (e *engine) finish(ctx actor.Context, exit messages.Exit) {
 	}
 	if exit.Cause == messages.ExitFailed || exit.Cause == messages.ExitPanic {
 		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: 1, Exit: exit})
+	}
+}
+
+// leave gives up what another engine may want now: this one only waits for its server.
+func (e *engine) leave() {
+	if err := e.house.sockets.Close(); err != nil {
+		e.log.Warnf("close the listeners: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/supervisor"
 )
 
 // desk is the engine's work on its configuration: which version is in force, whether one
@@ -152,13 +153,21 @@ func (e *engine) apply(ctx actor.Context, cfg Config, requests []request) {
 	}
 	if r := mostUrgent(requests); r != nil {
 		e.log.Info(r.String())
+		if e.cfg.Supervisor && e.cfg.RestartServerProcess {
+			ctx.Send(e.server, supervisor.RestartServer{Mode: r.Mode})
+			return
+		}
 		ctx.Send(e.server, *r)
 	}
 }
 
-// keepFixed keeps what a running server can't change: the type of its workers.
+// keepFixed keeps what this process can't change while it runs. The type of the workers
+// is the server's: under a supervisor the next server process has the new one.
 func keepFixed(old, cfg Config) Config {
-	cfg.WorkerType = old.WorkerType
+	cfg.Supervisor = old.Supervisor
+	if !old.Supervisor {
+		cfg.WorkerType = old.WorkerType
+	}
 	return cfg
 }
 

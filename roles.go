@@ -12,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	cmap "github.com/orcaman/concurrent-map"
+	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
@@ -49,9 +50,14 @@ func enterRole(apps ...App) {
 func runChild(parent *procbridge.Parent, apps []App) int {
 	name := parent.Info(workers.InfoApp)
 	for _, app := range apps {
-		if app.name() == name || len(apps) == 1 {
-			return workers.RunChild(parent, app.code())
+		if app.name() != name && len(apps) > 1 {
+			continue
 		}
+		programPath = parent.Info(workers.InfoProgram)
+		if parent.Info(workers.InfoRole) == workers.RoleServer {
+			return runServerProcess(parent, app)
+		}
+		return workers.RunChild(parent, app.code())
 	}
 	fmt.Fprintf(os.Stderr, "serverengine: no app named %q in this program: give Init every App that Props gets, with their Names\n", name)
 	return 1
@@ -71,7 +77,7 @@ func runTop(app App, source Source) int {
 	// Run makes this process's first actor system, and its registry need not be prepared
 	// for thousands of writers: one shard instead of 32 saves two thirds of the start.
 	cmap.SHARD_COUNT = 1
-	system := newSystem(ready.house)
+	system := newSystem(ready.house.log)
 	ended := make(chan messages.Exit, 1)
 	system.Root.Spawn(engineProps(engineOptions{
 		app: app, source: source, ready: ready, caught: caught,
@@ -80,11 +86,11 @@ func runTop(app App, source Source) int {
 	return (<-ended).Code
 }
 
-// newSystem makes an actor system that logs into the house's log: what protoactor says of
+// newSystem makes an actor system that logs into the engine's log: what protoactor says of
 // its everyday life only at trace.
-func newSystem(h *house) *actor.ActorSystem {
+func newSystem(log *logrus.Logger) *actor.ActorSystem {
 	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(quiet{logging.NewSlogHandler(h.log)})
+		return slog.New(quiet{logging.NewSlogHandler(log)})
 	}))
 }
 

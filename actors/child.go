@@ -40,6 +40,9 @@ type (
 type (
 	// Kill ends a process's group without asking. A goroutine can't be killed.
 	Kill struct{}
+	// Disown closes a process's life-line: it learns that its parent is gone and ends by
+	// itself within orphan_timeout.
+	Disown struct{}
 	// Timing changes the numbers of the kill ladder and of the heartbeat.
 	Timing struct {
 		Ladder Ladder
@@ -55,6 +58,7 @@ type Child interface {
 	LastSeen() time.Time
 	Signal(os.Signal) error
 	Kill() error
+	CloseLifeline()
 	Events() <-chan procbridge.Event
 }
 

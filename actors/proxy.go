@@ -163,7 +163,7 @@ func (p *Proxy) starting(ctx actor.Context) {
 		if p.told == nil || m.Mode > p.told.Mode {
 			p.told = &m
 		}
-	case Kill:
+	case Kill, Disown: // it has hardly begun, and nobody would see it off
 		p.killed = true
 	case Timing:
 		p.retime(m)
@@ -184,6 +184,8 @@ func (p *Proxy) living(ctx actor.Context) {
 		p.act(p.steps.start(time.Now(), m.Mode))
 	case Kill:
 		p.act(p.steps.kill(time.Now()))
+	case Disown:
+		p.child.CloseLifeline()
 	case Timing:
 		p.retime(m)
 	case Rang:

@@ -98,9 +98,16 @@ func NewSignals(c *Caught, log *logrus.Logger) *actor.Props {
 	return Guarded("signals", log, func() actor.Actor { return &signals{caught: c, log: log} })
 }
 
+// NewWishes returns the props of the same actor in a process below the top: what concerns
+// the whole tree is told to its parent as a Requested, a stop and a dump as commands.
+func NewWishes(c *Caught, log *logrus.Logger) *actor.Props {
+	return Guarded("signals", log, func() actor.Actor { return &signals{caught: c, log: log, below: true} })
+}
+
 type signals struct {
 	caught *Caught
 	log    *logrus.Logger
+	below  bool // of the top
 	done   chan struct{}
 }
 
@@ -115,10 +122,21 @@ func (s *signals) Receive(ctx actor.Context) {
 	case raised:
 		command := s.caught.Command(m.name)
 		s.log.Infof("signal %s: %s", m.name, command)
-		ctx.Send(ctx.Parent(), command)
+		ctx.Send(ctx.Parent(), s.message(command))
 	case *actor.Stopped:
 		close(s.done)
 	}
+}
+
+func (s *signals) message(c messages.Command) any {
+	switch c.(type) {
+	case messages.Stop, messages.Dump:
+		return c
+	}
+	if s.below {
+		return messages.Requested{Command: c}
+	}
+	return c
 }
 
 func (s *signals) listen(root *actor.RootContext, self *actor.PID, done <-chan struct{}) {

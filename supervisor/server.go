@@ -154,7 +154,7 @@ func (s *server) keeping(ctx actor.Context) {
 		s.restart(ctx, m)
 	case messages.Configure:
 		s.configure(ctx, m)
-	case messages.Dump:
+	case messages.Dump, actors.Disown, actors.Kill:
 		s.tellAll(ctx, m)
 	case messages.Deliver:
 		s.deliver(ctx, m)
@@ -279,6 +279,7 @@ func (s *server) configure(ctx actor.Context, m messages.Configure) {
 		s.Log.Errorf("%s: %v", m, err)
 		return
 	}
+	cfg.WorkerType = s.Config.WorkerType // of a server for life: see the key's reload tag
 	timing := s.Timing(cfg)
 	retime := timing != s.Timing(s.Config)
 	s.Config, s.Body = cfg, m

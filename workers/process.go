@@ -22,38 +22,42 @@ func (s *Spawner) startProcess(inc messages.Incarnation, slot Slot, image func()
 	if err != nil {
 		return nil, err
 	}
-	return s.startOurs(inc, slot, image, c, ourChild{user: who})
+	return s.startOurs(inc, image, c, ourChild{
+		role: RoleWorker, name: processName(slot), env: childEnv(slot), user: who,
+	})
 }
 
-// ourChild is what differs between a worker process and a keeper.
+// ourChild is what differs between a worker process, a keeper and a server process.
 type ourChild struct {
-	command []byte // of a keeper
-	user    *procbridge.User
+	role    string
+	name    string // argv[0]
 	env     []string
+	user    *procbridge.User
+	command []byte // of a keeper
 }
 
 // startOurs starts a child of this program's image.
-func (s *Spawner) startOurs(inc messages.Incarnation, slot Slot, image func() *procbridge.Image, c Configured, o ourChild) (actors.Child, error) {
+func (s *Spawner) startOurs(inc messages.Incarnation, image func() *procbridge.Image, c Configured, o ourChild) (actors.Child, error) {
 	program := image()
 	if program == nil {
-		return nil, fmt.Errorf("start worker %d: its program file was closed", slot.ID)
+		return nil, fmt.Errorf("start %s: its program file was closed", inc)
 	}
 	defer program.Release()
-	return s.startWire(inc, slot, c, procbridge.Command{
-		Image: program, Args: append([]string{processName(slot)}, os.Args[1:]...), Env: append(childEnv(slot), o.env...), User: o.user,
+	return s.startWire(inc, c, procbridge.Command{
+		Image: program, Args: append([]string{o.name}, os.Args[1:]...), Env: o.env, User: o.user,
+		Info: map[string]string{InfoRole: o.role, InfoApp: s.Code.Name, InfoProgram: s.Program},
 	}, o.command)
 }
 
 // startWire starts a child that speaks the wire, with everything such a child gets.
-func (s *Spawner) startWire(inc messages.Incarnation, slot Slot, c Configured, cmd procbridge.Command, keeps []byte) (actors.Child, error) {
+func (s *Spawner) startWire(inc messages.Incarnation, c Configured, cmd procbridge.Command, keeps []byte) (actors.Child, error) {
 	ends, err := s.handOver(inc, c)
 	if err != nil {
-		return nil, fmt.Errorf("start worker %d: %w", slot.ID, err)
+		return nil, fmt.Errorf("start %s: %w", inc, err)
 	}
 	defer ends.close()
 	cmd.Stdout, cmd.Stderr, cmd.Wire = ends.stdout, ends.stderr, true
 	cmd.Files = []procbridge.NamedFile{{Name: FileLog, File: ends.records}, {Name: FileTop, File: ends.conn}}
-	cmd.Info = map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name}
 	cmd.MaxBody, cmd.UserQueue = maxBody(c), c.Config.WorkerQueueSize
 	p, err := procbridge.Start(cmd)
 	if err != nil {
@@ -61,7 +65,7 @@ func (s *Spawner) startWire(inc messages.Incarnation, slot Slot, c Configured, c
 	}
 	s.Top.Started(inc, p.Pid())
 	if err := p.Send(messages.Begin{Incarnation: inc, Version: c.Version, Config: c.Body, Shared: c.Shared, Command: keeps}); err != nil {
-		s.Log.WithFields(workerFields(inc)).Debugf("begin: %v", err) // it died at once: its exit follows
+		s.Log.WithField("incarnation", inc.String()).Debugf("begin: %v", err) // it died at once: its exit follows
 	}
 	return p, nil
 }

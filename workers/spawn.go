@@ -45,7 +45,9 @@ func (s *Spawner) spawnProps(inc messages.Incarnation, slot Slot, image func() *
 		if err != nil {
 			return nil, fmt.Errorf("encode the command: %w", err)
 		}
-		child, err := s.startOurs(inc, slot, image, c, ourChild{command: body, env: manager})
+		child, err := s.startOurs(inc, image, c, ourChild{
+			role: RoleWorker, name: processName(slot), env: append(childEnv(slot), manager...), command: body,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -68,9 +70,10 @@ func (s *Spawner) startForeign(inc messages.Incarnation, slot Slot, c Configured
 	if err != nil {
 		return nil, err
 	}
-	return s.startWire(inc, slot, c, procbridge.Command{
+	return s.startWire(inc, c, procbridge.Command{
 		Path: cmd.Path, Args: append([]string{cmd.Path}, cmd.Args...), Dir: cmd.Dir, User: who,
-		Env: append(append(childEnv(slot), env...), cmd.Env...),
+		Env:  append(append(childEnv(slot), env...), cmd.Env...),
+		Info: map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name},
 	}, nil)
 }
 

@@ -1,8 +1,11 @@
 package workers
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,11 +23,11 @@ const Build = "serverengine-go/0.1"
 
 // Keys and values of what a child of ours is told in the bridge's variable.
 const (
-	InfoRole   = "role"
-	InfoApp    = "app"
-	InfoUmask  = "umask"
-	RoleWorker = "worker"
-	RoleServer = "server"
+	InfoRole    = "role"
+	InfoApp     = "app"
+	InfoProgram = "program" // path that a restart looks at again
+	RoleWorker  = "worker"
+	RoleServer  = "server"
 )
 
 // Names of the descriptors a child of ours gets.
@@ -53,21 +56,65 @@ type Handover struct {
 	Records, Stdout, Stderr, Conn *os.File
 }
 
-// Files lists the descriptors, nil ones left out.
-func (h Handover) Files() []*os.File {
-	var all []*os.File
-	for _, f := range []*os.File{h.Records, h.Stdout, h.Stderr, h.Conn} {
-		if f != nil {
-			all = append(all, f)
+// handoverTag says what the descriptors of a handover are, in the message that brings them.
+type handoverTag struct {
+	Incarnation messages.Incarnation
+	Names       []string
+}
+
+// parts are the descriptors by name.
+func (h *Handover) parts() map[string]**os.File {
+	return map[string]**os.File{"records": &h.Records, "stdout": &h.Stdout, "stderr": &h.Stderr, "conn": &h.Conn}
+}
+
+// Tag is how a handover travels between processes: a tag and its descriptors.
+func (h Handover) Tag(inc messages.Incarnation) (tag []byte, files []*os.File) {
+	t := handoverTag{Incarnation: inc}
+	for name, f := range h.parts() {
+		if *f != nil {
+			t.Names, files = append(t.Names, name), append(files, *f)
 		}
 	}
-	return all
+	tag, err := json.Marshal(t)
+	if err != nil {
+		panic(fmt.Sprintf("encode a handover: %v", err)) // text and numbers can be encoded
+	}
+	return tag, files
+}
+
+// ReadHandover is the inverse of Tag. It takes the files over, also when it fails.
+func ReadHandover(tag []byte, files []*os.File) (inc messages.Incarnation, h Handover, err error) {
+	defer func() {
+		if err != nil {
+			for _, f := range files {
+				_ = f.Close() // a copy of ours, nothing buffered
+			}
+			h = Handover{}
+		}
+	}()
+	var t handoverTag
+	if err := json.Unmarshal(tag, &t); err != nil {
+		return inc, h, fmt.Errorf("read a handover: %w", err)
+	}
+	if len(t.Names) != len(files) {
+		return inc, h, fmt.Errorf("read a handover of %s: %d names for %d descriptors", t.Incarnation, len(t.Names), len(files))
+	}
+	for i, name := range t.Names {
+		part := h.parts()[name]
+		if part == nil || *part != nil {
+			return inc, h, fmt.Errorf("read a handover of %s: descriptor %q", t.Incarnation, name)
+		}
+		*part = files[i]
+	}
+	return t.Incarnation, h, nil
 }
 
 // Close closes this process's copies.
 func (h Handover) Close() {
-	for _, f := range h.Files() {
-		_ = f.Close() // a copy of ours, nothing buffered
+	for _, f := range h.parts() {
+		if *f != nil {
+			_ = (*f).Close() // a copy of ours, nothing buffered
+		}
 	}
 }
 
@@ -84,6 +131,8 @@ type Spawner struct {
 	Code Code
 	Top  Top
 	Log  *logrus.Logger
+	// Program is the path that this program was started by.
+	Program string
 }
 
 // Props is the actor of one incarnation, of the type that the configuration says. image
@@ -137,17 +186,16 @@ func WorkerTiming(c config.Config) actors.Timing {
 
 // childEnv is the environment of a worker process.
 func childEnv(slot Slot) []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "SERVERENGINE_CONFIG_") {
-			env = append(env, v)
-		}
-	}
-	env = append(env, EnvWorkerID+"="+strconv.Itoa(slot.ID))
+	env := append(withoutConfig(os.Environ()), EnvWorkerID+"="+strconv.Itoa(slot.ID))
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		env = append(env, "GOMAXPROCS="+strconv.Itoa(threads(slot.Config)))
 	}
 	return env
+}
+
+// withoutConfig drops what was meant for the top process alone.
+func withoutConfig(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, config.EnvPrefix) })
 }
 
 // threads is a worker's share of the cores: more than that makes workers get in each
