@@ -92,7 +92,8 @@ func (r *running) cleanup() {
 		r.until(fmt.Sprintf("worker process %d is gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
 	}
 	if r.t.Failed() {
-		r.t.Logf("output: %s\nlog:\n%s", r.out.String(), r.log())
+		log := r.log()
+		r.t.Logf("output: %s\nend of the log:\n%s", r.out.String(), log[max(0, len(log)-4000):])
 	}
 }
 
@@ -450,7 +451,7 @@ func TestWorkerSignals(t *testing.T) {
 			r.signal(before, c.signal)
 			r.logged(c.says)
 			if !c.stays {
-				r.logged(`worker started incarnation=1\.0\.2`)
+				r.logged(`Awesome work! incarnation=1\.0\.2`)
 			}
 			if after := r.workers(1)[0]; (after == before) != c.stays {
 				t.Errorf("pid %d before, %d after", before, after)
