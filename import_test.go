@@ -37,6 +37,7 @@ var layers = []layer{
 	{folder: "procbridge", ours: []string{"messages"}, starts: true},
 	{folder: "sockets"},
 	{folder: "logging"},
+	{folder: "internal/probe", actors: true},
 	{folder: "internal/*"},
 	{folder: "config"},
 	{folder: "messages"},
