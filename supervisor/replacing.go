@@ -1,0 +1,101 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serverengine/serverengine-go/messages"
+)
+
+// live begins a live restart with a new image.
+func (g *generations) live(image int) {
+	switch {
+	case g.stop != nil || g.leaving || !g.begun:
+		return
+	case g.policy.exitOnDetach:
+		g.detach()
+		return
+	case g.current == nil:
+		g.image = image // the next start is under way already
+		return
+	case g.next != nil || !g.nextDue.IsZero():
+		g.say("info", "a live restart is under way: the new one follows it")
+		g.again = &image
+		return
+	}
+	if g.policy.newFirst {
+		g.nextImage, g.nextDue = image, g.earliest()
+		return
+	}
+	g.image = image
+	g.makeRoom()
+	g.retire(g.current, messages.Graceful, "live restart")
+	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
+}
+
+// detach lets the server finish and keeps nothing any more.
+func (g *generations) detach() {
+	g.leaving = true
+	g.due, g.nextDue, g.again = time.Time{}, time.Time{}, nil
+	for _, one := range g.all() {
+		if one.told == nil {
+			g.retire(one, messages.Graceful, "detached: exit_on_detach")
+		}
+	}
+	g.say("info", "exit_on_detach: the supervisor ends when the server has finished")
+	g.do(leave{})
+}
+
+// restart replaces the server process, the old one first.
+func (g *generations) restart(in restartServer) {
+	if g.stop != nil || g.leaving {
+		return
+	}
+	g.image = in.image
+	if g.next != nil {
+		g.retire(g.next, messages.Immediate, "superseded by a restart of the server")
+	}
+	g.nextDue, g.again = time.Time{}, nil
+	if g.current == nil {
+		g.due = g.now
+		return
+	}
+	// It comes back when it has exited: as with a crash, but at once.
+	old := g.current
+	g.retire(old, in.mode, in.mode.String()+" restart of the server process")
+	g.due = farAway(g.now)
+}
+
+// farAway is a due time that only the exit of the old server brings nearer.
+func farAway(now time.Time) time.Time { return now.Add(100 * 365 * 24 * time.Hour) }
+
+// makeRoom ends the oldest generations so that one more may start.
+func (g *generations) makeRoom() {
+	for n := len(g.all()); n >= g.policy.max; n-- {
+		i := slices.IndexFunc(g.old, func(o *generation) bool { return *o.told != messages.Immediate })
+		if i < 0 {
+			return // all that can be ended are being ended
+		}
+		g.say("warn", fmt.Sprintf("max_generations: server %d is ended", g.old[i].number))
+		g.tell(g.old[i], messages.Immediate, "max_generations")
+	}
+}
+
+// notReady ends a replacement that was not ready in time; the old server stays.
+func (g *generations) notReady(one *generation) {
+	if one != g.next {
+		return
+	}
+	g.retire(one, messages.Immediate, "it was not ready in time")
+	g.retryNext("not ready in time")
+}
+
+// retryNext tries a live restart again, later: the old server goes on serving.
+func (g *generations) retryNext(why string) {
+	d := g.history.decide(g.now, g.policy.restart, 0, false, 0, g.rnd())
+	g.nextDue = later(g.earliest(), g.now.Add(d.after))
+	g.say("error", "live restart: the new server did not come up, the old one goes on, and it is tried again: "+why)
+	g.do(report{messages.RestartFinished{Mode: messages.Graceful, Reason: "the new server did not come up: " + why}})
+}
+
