@@ -59,4 +59,3 @@ func (g *generations) checkStop() {
 		g.do(killServer{number: one.number})
 	}
 }
-

@@ -130,6 +130,7 @@ func (g *generations) step(now time.Time, in any) []effect {
 		g.begun, g.image, g.due = true, in.image, now
 	case genConfigure:
 		g.policy = in.policy
+		g.limitTo(g.policy.max)
 	case liveRestart:
 		g.live(in.image)
 	case restartServer:

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/serverengine/serverengine-go/messages"
@@ -70,17 +69,29 @@ func (g *generations) restart(in restartServer) {
 // farAway is a due time that only the exit of the old server brings nearer.
 func farAway(now time.Time) time.Time { return now.Add(100 * 365 * 24 * time.Hour) }
 
-// makeRoom ends the oldest generations so that one more may start.
-func (g *generations) makeRoom() {
-	for n := len(g.all()); n >= g.policy.max; n-- {
-		i := slices.IndexFunc(g.old, func(o *generation) bool { return *o.told != messages.Immediate })
-		if i < 0 {
-			return // all that can be ended are being ended
+// limitTo ends the oldest generations until at most n are left. Those that are being ended
+// already are not counted.
+func (g *generations) limitTo(n int) {
+	left := len(g.all())
+	for _, o := range g.old {
+		if *o.told == messages.Immediate {
+			left--
 		}
-		g.say("warn", fmt.Sprintf("max_generations: server %d is ended", g.old[i].number))
-		g.tell(g.old[i], messages.Immediate, "max_generations")
+	}
+	for _, o := range g.old {
+		if left <= n {
+			return
+		}
+		if *o.told != messages.Immediate {
+			g.say("warn", fmt.Sprintf("max_generations: server %d is ended", o.number))
+			g.tell(o, messages.Immediate, "max_generations")
+			left--
+		}
 	}
 }
+
+// makeRoom lets one more generation start.
+func (g *generations) makeRoom() { g.limitTo(g.policy.max - 1) }
 
 // notReady ends a replacement that was not ready in time; the old server stays.
 func (g *generations) notReady(one *generation) {
@@ -98,4 +109,3 @@ func (g *generations) retryNext(why string) {
 	g.say("error", "live restart: the new server did not come up, the old one goes on, and it is tried again: "+why)
 	g.do(report{messages.RestartFinished{Mode: messages.Graceful, Reason: "the new server did not come up: " + why}})
 }
-
