@@ -30,8 +30,9 @@ type generations struct {
 
 	begun     bool
 	lastStart time.Time
-	due       time.Time // of the next start of current; zero = none
-	nextDue   time.Time // of the next start of next; zero = none
+	due       time.Time   // of the next start of current; zero = none
+	after     *generation // whose exit makes due come at once; nil = none
+	nextDue   time.Time   // of the next start of next; zero = none
 	nextImage int
 	again     *int // image of a live restart asked for during one
 	history   history
@@ -191,7 +192,7 @@ func (g *generations) settle() {
 	}
 	if g.stop == nil && !g.leaving {
 		if g.current == nil && passed(g.due) {
-			g.due = time.Time{}
+			g.due, g.after = time.Time{}, nil
 			g.current = g.start(g.image)
 		}
 		if g.next == nil && g.current != nil && passed(g.nextDue) {
@@ -325,8 +326,8 @@ func (g *generations) exited(in genExited) {
 			g.crashed(one, in.exit)
 		}
 	default:
-		if g.current == nil && !g.due.IsZero() && g.stop == nil {
-			g.due = g.earliest() // old_first: the old one is gone before server_detach_wait
+		if one == g.after && g.stop == nil {
+			g.after, g.due = nil, g.earliest()
 		}
 	}
 }

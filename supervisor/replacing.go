@@ -29,6 +29,7 @@ func (g *generations) live(image int) {
 	}
 	g.image = image
 	g.makeRoom()
+	g.after = g.current
 	g.retire(g.current, messages.Graceful, "live restart")
 	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
 }
@@ -56,14 +57,16 @@ func (g *generations) restart(in restartServer) {
 		g.retire(g.next, messages.Immediate, "superseded by a restart of the server")
 	}
 	g.nextDue, g.again = time.Time{}, nil
-	if g.current == nil {
-		g.due = g.now
-		return
+	why := in.mode.String() + " restart of the server process"
+	switch {
+	case g.current != nil: // the next one starts when it has exited
+		g.after, g.due = g.current, farAway(g.now)
+		g.retire(g.current, in.mode, why)
+	case g.after != nil: // the same is under way: it may only become more urgent
+		g.tell(g.after, in.mode, why)
+	default:
+		g.due = g.earliest()
 	}
-	// It comes back when it has exited: as with a crash, but at once.
-	old := g.current
-	g.retire(old, in.mode, in.mode.String()+" restart of the server process")
-	g.due = farAway(g.now)
 }
 
 // farAway is a due time that only the exit of the old server brings nearer.
