@@ -28,7 +28,8 @@ func (g *generations) stopAll(mode messages.Mode, reason string, exit messages.E
 		}
 	}
 	g.stop.mode = mode
-	g.due, g.nextDue, g.again = time.Time{}, time.Time{}, nil
+	g.due = time.Time{}
+	g.forgetNext()
 	for _, one := range g.all() {
 		if one.told == nil {
 			g.retire(one, mode, reason)

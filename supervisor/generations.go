@@ -34,7 +34,10 @@ type generations struct {
 	after     *generation // whose exit makes due come at once; nil = none
 	nextDue   time.Time   // of the next start of next; zero = none
 	nextImage int
-	again     *int // image of a live restart asked for during one
+	reopen    bool           // nextDue is of a retry: it starts what is at the program's path then
+	opening   bool           // that is being opened
+	again     *int           // image of a live restart asked for during one
+	replacing *messages.Mode // of a restart, old one first, whose new server is not ready yet
 	history   history
 	stop      *genStop
 	leaving   bool // exit_on_detach: nothing is started any more
@@ -75,16 +78,19 @@ func newGenPolicy(c config.Config) genPolicy {
 }
 
 type generation struct {
-	number  int
-	image   int
-	pid     int
-	ready   bool
-	began   time.Time
-	readyAt time.Time
-	told    *messages.Mode
-	why     string
-	drainBy time.Time
-	readyBy time.Time
+	number int
+	image  int
+	pid    int
+	ready  bool
+	// replaces is the mode of the restart that started it: nil = it repairs a crash, or is
+	// the first one.
+	replaces *messages.Mode
+	began    time.Time
+	readyAt  time.Time
+	told     *messages.Mode
+	why      string
+	drainBy  time.Time
+	readyBy  time.Time
 }
 
 // Effects of their own; report, remark and finish are the fleet's.
@@ -95,6 +101,8 @@ type (
 		stop   messages.Stop
 	}
 	killServer struct{ number int }
+	// openNext asks for what is at the program's path now: nextOpened is the answer.
+	openNext struct{}
 	// leave says that the supervisor keeps nothing any more: listeners are closed and the
 	// pid file is freed, while the old server drains.
 	leave struct{}
@@ -102,8 +110,12 @@ type (
 
 // Inputs of their own.
 type (
-	genConfigure  struct{ policy genPolicy }
-	liveRestart   struct{ image int }
+	genConfigure struct{ policy genPolicy }
+	liveRestart  struct{ image int }
+	nextOpened   struct {
+		image int
+		err   error
+	}
 	restartServer struct {
 		mode  messages.Mode
 		image int
@@ -134,6 +146,8 @@ func (g *generations) step(now time.Time, in any) []effect {
 		g.limitTo(g.policy.max)
 	case liveRestart:
 		g.live(in.image)
+	case nextOpened:
+		g.nextOpened(in)
 	case restartServer:
 		g.restart(in)
 	case genImage:
@@ -194,14 +208,10 @@ func (g *generations) settle() {
 		if g.current == nil && passed(g.due) {
 			g.due, g.after = time.Time{}, nil
 			g.current = g.start(g.image)
+			g.current.replaces = g.replacing
 		}
-		if g.next == nil && g.current != nil && passed(g.nextDue) {
-			g.nextDue = time.Time{}
-			g.makeRoom()
-			g.next = g.start(g.nextImage)
-			if g.policy.readyTimeout >= 0 {
-				g.next.readyBy = g.now.Add(g.policy.readyTimeout)
-			}
+		if g.next == nil && g.current != nil && passed(g.nextAt()) {
+			g.startNext()
 		}
 	}
 	g.checkStop()
@@ -230,7 +240,7 @@ func (g *generations) wakeup() time.Time {
 		if g.current == nil {
 			want(g.due)
 		} else if g.next == nil {
-			want(g.nextDue)
+			want(g.nextAt())
 		}
 	}
 	for _, one := range g.all() {
@@ -290,19 +300,14 @@ func (g *generations) ready(number int) {
 	}
 	one.ready, one.readyAt, one.readyBy = true, g.now, time.Time{}
 	g.do(report{messages.ServerReady{Generation: number}})
-	if one != g.next {
-		return
-	}
-	old := g.current
-	g.current, g.next, g.image = one, nil, one.image
-	if old != nil {
+	switch one {
+	case g.next:
+		old := g.current
+		g.current, g.next = one, nil
 		g.retire(old, messages.Graceful, fmt.Sprintf("live restart: server %d is ready", number))
-	}
-	g.do(report{messages.RestartFinished{Mode: messages.Graceful}})
-	if g.again != nil {
-		image := *g.again
-		g.again = nil
-		g.live(image)
+		g.tookOver(one)
+	case g.current:
+		g.tookOver(one)
 	}
 }
 
@@ -339,8 +344,8 @@ func (g *generations) earliest() time.Time {
 
 // crashed handles the end of the current server that nobody had told to end.
 func (g *generations) crashed(one *generation, e messages.Exit) {
-	if g.next != nil {
-		g.current, g.next = g.next, nil // its replacement is on the way
+	if g.next != nil { // its replacement is on the way
+		g.current, g.next = g.next, nil
 		g.current.readyBy = time.Time{}
 		return
 	}
@@ -353,8 +358,10 @@ func (g *generations) crashed(one *generation, e messages.Exit) {
 		g.stopAll(messages.Graceful, "the server ended unrecoverably", e)
 		return
 	}
-	g.nextDue = time.Time{}
 	g.due = later(g.earliest(), g.now.Add(d.after))
+	if one.replaces != nil && one.image != g.image && !one.ready { // it was a replacement: what served before it repairs the crash
+		g.retryAt(g.due, e.String())
+	}
 }
 
 // images lists the images that a start may still need or that something runs.
@@ -363,7 +370,7 @@ func (g *generations) images() map[int]bool {
 	for _, one := range g.all() {
 		used[one.image] = true
 	}
-	if !g.nextDue.IsZero() {
+	if !g.nextDue.IsZero() && !g.reopen {
 		used[g.nextImage] = true
 	}
 	if g.again != nil {

@@ -15,29 +15,91 @@ func (g *generations) live(image int) {
 	case g.policy.exitOnDetach:
 		g.detach()
 		return
-	case g.current == nil:
-		g.image = image // the next start is under way already
-		return
-	case g.next != nil || !g.nextDue.IsZero():
+	case g.next != nil:
 		g.say("info", "a live restart is under way: the new one follows it")
 		g.again = &image
+		return
+	}
+	g.forgetNext() // one that has not started yet is superseded
+	mode := messages.Graceful
+	if g.current == nil { // the next start is under way already
+		g.image, g.replacing = image, &mode
+		if g.after == nil {
+			g.due = g.earliest()
+		}
 		return
 	}
 	if g.policy.newFirst {
 		g.nextImage, g.nextDue = image, g.earliest()
 		return
 	}
-	g.image = image
+	g.image, g.replacing = image, &mode
 	g.makeRoom()
 	g.after = g.current
 	g.retire(g.current, messages.Graceful, "live restart")
 	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
 }
 
+// forgetNext drops a live restart whose new server has not been started.
+func (g *generations) forgetNext() {
+	g.nextDue, g.reopen, g.opening, g.again = time.Time{}, false, false, nil
+}
+
+// nextAt is when next may be started; zero = never.
+func (g *generations) nextAt() time.Time {
+	if g.nextDue.IsZero() {
+		return g.nextDue
+	}
+	return later(g.nextDue, g.lastStart.Add(g.policy.restartWait))
+}
+
+// startNext starts the new server of a live restart beside the old one. A retry looks at
+// the program's path again first: what did not come up may have been repaired.
+func (g *generations) startNext() {
+	g.nextDue = time.Time{}
+	if g.reopen {
+		g.reopen, g.opening = false, true
+		g.do(openNext{})
+		return
+	}
+	g.makeRoom()
+	mode := messages.Graceful
+	g.next = g.start(g.nextImage)
+	g.next.replaces = &mode
+	if g.policy.readyTimeout >= 0 {
+		g.next.readyBy = g.now.Add(g.policy.readyTimeout)
+	}
+}
+
+func (g *generations) nextOpened(in nextOpened) {
+	if !g.opening {
+		return
+	}
+	g.opening = false
+	if in.err != nil {
+		g.retryNext(in.err.Error())
+		return
+	}
+	g.nextImage, g.nextDue = in.image, g.now
+}
+
+// tookOver ends a restart: the new server is ready.
+func (g *generations) tookOver(one *generation) {
+	if one.replaces == nil {
+		return
+	}
+	g.image, g.replacing = one.image, nil
+	g.do(report{messages.RestartFinished{Mode: *one.replaces}})
+	if g.again != nil {
+		g.live(*g.again)
+	}
+}
+
 // detach lets the server finish and keeps nothing any more.
 func (g *generations) detach() {
 	g.leaving = true
-	g.due, g.nextDue, g.again = time.Time{}, time.Time{}, nil
+	g.due = time.Time{}
+	g.forgetNext()
 	for _, one := range g.all() {
 		if one.told == nil {
 			g.retire(one, messages.Graceful, "detached: exit_on_detach")
@@ -52,11 +114,11 @@ func (g *generations) restart(in restartServer) {
 	if g.stop != nil || g.leaving {
 		return
 	}
-	g.image = in.image
+	g.image, g.replacing = in.image, &in.mode
 	if g.next != nil {
 		g.retire(g.next, messages.Immediate, "superseded by a restart of the server")
 	}
-	g.nextDue, g.again = time.Time{}, nil
+	g.forgetNext()
 	why := in.mode.String() + " restart of the server process"
 	switch {
 	case g.current != nil: // the next one starts when it has exited
@@ -108,7 +170,12 @@ func (g *generations) notReady(one *generation) {
 // retryNext tries a live restart again, later: the old server goes on serving.
 func (g *generations) retryNext(why string) {
 	d := g.history.decide(g.now, g.policy.restart, 0, false, 0, g.rnd())
-	g.nextDue = later(g.earliest(), g.now.Add(d.after))
+	g.retryAt(later(g.earliest(), g.now.Add(d.after)), why)
+}
+
+func (g *generations) retryAt(at time.Time, why string) {
+	g.forgetNext()
+	g.nextDue, g.reopen = at, true
 	g.say("error", "live restart: the new server did not come up, the old one goes on, and it is tried again: "+why)
 	g.do(report{messages.RestartFinished{Mode: messages.Graceful, Reason: "the new server did not come up: " + why}})
 }

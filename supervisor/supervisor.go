@@ -64,6 +64,7 @@ func NewSupervisor(o SupervisorOptions) *actor.Props {
 type (
 	forBegin       struct{}
 	forLiveRestart struct{}
+	forNext        struct{} // a live restart is tried again
 	forWorkers     struct{ restart messages.Restart }
 	forServer      struct{ mode messages.Mode }
 )
@@ -214,6 +215,11 @@ func (s *supervisor) openImage(ctx actor.Context, then any) {
 
 func (s *supervisor) opened(ctx actor.Context, m imageOpened) {
 	s.images.opened(m)
+	if _, retry := m.then.(forNext); retry {
+		s.step(ctx, nextOpened{image: m.n, err: m.err})
+		s.keepImages()
+		return
+	}
 	if m.err != nil {
 		s.Log.Errorf("restart refused, everything goes on: %v", m.err)
 		s.up(ctx, messages.RestartFinished{Reason: m.err.Error()})
@@ -302,6 +308,8 @@ func (s *supervisor) obey(ctx actor.Context, e effect) {
 		s.send(ctx, e.number, e.stop)
 	case killServer:
 		s.send(ctx, e.number, actors.Kill{})
+	case openNext:
+		s.openImage(ctx, forNext{})
 	case report:
 		s.report(ctx, e.event)
 	case remark:
@@ -334,6 +342,12 @@ func (s *supervisor) ended(ctx actor.Context) {
 	}
 }
 
+func (s *supervisor) logged(err error) {
+	if err != nil {
+		s.Log.Error(err)
+	}
+}
+
 func (s *supervisor) logOf(number int) *logrus.Entry {
 	return s.Log.WithField("generation", number)
 }
@@ -342,8 +356,8 @@ func (s *supervisor) report(ctx actor.Context, e messages.Event) {
 	switch e := e.(type) {
 	case messages.ServerStarted:
 		s.logOf(e.Generation).WithField("server_pid", e.Pid).Info("server started")
-		if s.Started != nil {
-			go s.Started(e.Pid)
+		if hook := s.Started; hook != nil {
+			go s.logged(guardHook("ServerStarted", func() error { hook(e.Pid); return nil }))
 		}
 	case messages.ServerReady:
 		s.logOf(e.Generation).Debug("server process ready")
@@ -351,7 +365,7 @@ func (s *supervisor) report(ctx actor.Context, e messages.Event) {
 		s.logExited(e)
 	case messages.RestartFinished:
 		if e.Reason == "" {
-			s.Log.Info("live restart: the new server has taken over")
+			s.Log.Infof("%s restart of the server: the new one has taken over", e.Mode)
 		}
 	}
 	s.up(ctx, e)
@@ -359,7 +373,7 @@ func (s *supervisor) report(ctx actor.Context, e messages.Event) {
 
 func (s *supervisor) logExited(e messages.ServerExited) {
 	entry := s.logOf(e.Generation).WithFields(logrus.Fields{"server_pid": e.Pid, "cause": string(e.Exit.Cause)})
-	if e.Expected {
+	if e.Expected || e.Exit.Ok() { // a stop of its own, by a signal to its pid, is no accident
 		entry.Infof("server exited: %s", e.Exit)
 		return
 	}
