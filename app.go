@@ -67,10 +67,6 @@ func (a App) code() workers.Code {
 
 // check reports what makes an App unusable with a configuration.
 func (a App) check(cfg Config) error {
-	if cfg.Daemonize {
-		return &ConfigError{Key: "daemonize", Value: "true", Problem: "is not available in this version",
-			Hint: "set it to false and let the service manager run the program in the background"}
-	}
 	if cfg.WorkerType == config.Spawn {
 		if a.Spawn == nil {
 			return &ConfigError{Key: "App.Spawn", Problem: "is nil, and worker_type is spawn", Hint: "set it to a function that returns the Command of a slot"}

@@ -2,6 +2,7 @@ package serverengine
 
 import (
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -21,6 +22,7 @@ type engineOptions struct {
 	guest  bool           // in a host program
 	ready  *opened        // what Run has opened already; nil = the engine opens it itself
 	caught *actors.Caught // signals; nil in a host program
+	up     func()         // told once, when the server is ready for the first time; may be nil
 	done   func(messages.Exit)
 }
 
@@ -101,32 +103,9 @@ func (e *engine) open(ctx actor.Context) {
 	}
 	root, self, o := ctx.ActorSystem().Root, ctx.Self(), e.engineOptions
 	go func() {
-		ready, err := openAll(o.app, o.source, o.guest)
+		ready, err := openGuest(o.app, o.source)
 		root.Send(self, houseOpened{ready, err})
 	}()
-}
-
-// openAll loads and checks everything, and only then opens something.
-func openAll(app App, source Source, guest bool) (*opened, error) {
-	if source == nil {
-		return nil, &ConfigError{Key: "source", Problem: "is nil", Hint: "give serverengine.Default() with your changes, or FromFile"}
-	}
-	cfg, err := config.Load(source)
-	if err != nil {
-		return nil, err
-	}
-	if err := app.check(cfg); err != nil {
-		return nil, err
-	}
-	if guest && needsProcesses(cfg) && !initialised.Load() {
-		return nil, &ConfigError{Key: "worker_type", Value: string(cfg.WorkerType), Problem: "needs child processes, which this program has not prepared for",
-			Hint: "call serverengine.Init(app) in the first line of main"}
-	}
-	h, err := openHouse(cfg, app.Logger, guest)
-	if err != nil {
-		return nil, err
-	}
-	return &opened{cfg: cfg, house: h}, nil
 }
 
 func (e *engine) opening(ctx actor.Context) {
@@ -168,6 +147,9 @@ func (e *engine) begin(ctx actor.Context, o opened) {
 		panic(fmt.Sprintf("encode a configuration that was valid: %v", err))
 	}
 	e.log.WithField("workers", e.cfg.Workers).Infof("%s starts: worker_type %s", e.app.name(), e.cfg.WorkerType)
+	if e.cfg.CommandSender == config.SenderPipe && !e.guest {
+		go readWords(os.Stdin, ctx.ActorSystem().Root, ctx.Self(), e.log)
+	}
 	e.server = ctx.Spawn(e.keeper(ctx, messages.Configure{Version: e.desk.version, Body: body, Cause: messages.CauseStart}))
 }
 
@@ -194,7 +176,9 @@ func (e *engine) running(ctx actor.Context) {
 	case *actor.Terminated:
 		e.lost(ctx, m.Who)
 	case supervisor.Leave:
-		e.leave()
+		if err := e.house.leave(); err != nil {
+			e.log.Warn(err)
+		}
 	case messages.Event:
 		e.heard(ctx, m)
 	case messages.Command:
@@ -275,8 +259,16 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		e.command(ctx, m.Command)
 	case messages.Reply:
 		e.asks.reply(ctx, m)
+	case messages.ServerReady:
+		if e.up != nil {
+			e.up()
+		}
 	case messages.WorkerStarted:
 		e.house.Started(m.Incarnation, m.Pid)
+	case messages.WorkerExited:
+		if m.Incarnation.Slot >= e.cfg.Workers {
+			e.house.release(m.Incarnation.Slot)
+		}
 	case messages.ServerExited:
 		if m.Generation == e.lastGeneration() {
 			e.serverExited(ctx, m)
@@ -350,13 +342,6 @@ func (e *engine) finish(ctx actor.Context, exit messages.Exit) {
 	}
 	if exit.Cause == messages.ExitFailed || exit.Cause == messages.ExitPanic {
 		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: 1, Exit: exit})
-	}
-}
-
-// leave gives up what another engine may want now: this one only waits for its server.
-func (e *engine) leave() {
-	if err := e.house.sockets.Close(); err != nil {
-		e.log.Warnf("close the listeners: %v", err)
 	}
 }
 

@@ -189,6 +189,9 @@ func (e *engine) swap(ctx actor.Context, cfg Config, cause messages.Cause) {
 		e.log.Errorf("reload refused: encode the configuration: %v", err)
 		return
 	}
+	if cfg.Workers != e.cfg.Workers {
+		e.house.resize(cfg.Workers)
+	}
 	e.cfg = cfg
 	e.desk.version++
 	e.census.configured(cfg, e.desk.version)

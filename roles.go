@@ -11,13 +11,10 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	cmap "github.com/orcaman/concurrent-map"
 	"github.com/sirupsen/logrus"
 
-	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/logging"
-	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/procbridge"
 	"github.com/serverengine/serverengine-go/workers"
 )
@@ -61,29 +58,6 @@ func runChild(parent *procbridge.Parent, apps []App) int {
 	}
 	fmt.Fprintf(os.Stderr, "serverengine: no app named %q in this program: give Init every App that Props gets, with their Names\n", name)
 	return 1
-}
-
-// runTop is Run in the process that the user started.
-func runTop(app App, source Source) int {
-	caught, err := actors.Catch(messages.DefaultSignals())
-	if err != nil {
-		return complain(err)
-	}
-	defer caught.Release()
-	ready, err := openAll(app, source, false)
-	if err != nil {
-		return complain(err)
-	}
-	// Run makes this process's first actor system, and its registry need not be prepared
-	// for thousands of writers: one shard instead of 32 saves two thirds of the start.
-	cmap.SHARD_COUNT = 1
-	system := newSystem(ready.house.log)
-	ended := make(chan messages.Exit, 1)
-	system.Root.Spawn(engineProps(engineOptions{
-		app: app, source: source, ready: ready, caught: caught,
-		done: func(e messages.Exit) { ended <- e },
-	}))
-	return (<-ended).Code
 }
 
 // newSystem makes an actor system that logs into the engine's log: what protoactor says of

@@ -3,8 +3,10 @@ package serverengine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,33 +29,68 @@ type house struct {
 	collector *logging.Collector
 	sockets   *sockets.Server
 	log       *logrus.Logger
+	pid       *pidFile   // nil = none
 	manager   sync.Mutex // one opens the socket manager's path
 }
 
-// openHouse opens the log and prepares the sockets. own is the user's logger, or nil.
-func openHouse(cfg Config, own *logrus.Logger, guest bool) (*house, error) {
-	writer, err := logging.Open(logOptions(cfg))
-	if err != nil {
-		return nil, &ConfigError{Key: "log", Value: cfg.Log, Problem: "can't be opened: " + err.Error(), Hint: "give a path that this user may write, - for stdout, or nothing for stderr"}
-	}
-	h := &house{writer: writer, collector: logging.NewCollector(writer, string(cfg.LogFormat)), log: own}
-	var problems []error
-	if own == nil {
-		h.log = logging.NewLogger(logging.LoggerOptions{Out: writer, Level: cfg.LogLevel, Format: string(cfg.LogFormat)})
-	} else {
-		problems = append(problems, logging.AdoptLogger(own, writer, logging.AdoptOptions{Level: cfg.LogLevel}))
-	}
+// newHouse makes a house with its listening sockets, those of the listen key bound: before
+// privileges are dropped, since they may be ports that only root may bind.
+func newHouse(cfg Config, guest bool) (*house, error) {
+	h := &house{}
 	var inherited []sockets.Inherited
 	if !guest {
-		problems = append(problems, writer.CaptureStd(cfg.LogStdout, cfg.LogStderr))
-		inherited, err = sockets.Activated()
-		problems = append(problems, err)
+		var err error
+		if inherited, err = sockets.Activated(); err != nil {
+			return nil, err
+		}
 	}
-	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed})
-	if err := errors.Join(problems...); err != nil {
-		return nil, errors.Join(err, h.close())
+	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, ReusePort: cfg.SocketReuseport})
+	if err := errors.Join(h.sockets.SetSlots(cfg.Workers), h.bind(cfg)); err != nil {
+		return nil, errors.Join(err, h.sockets.Close())
 	}
 	return h, nil
+}
+
+// bind opens the addresses of the listen key.
+func (h *house) bind(cfg Config) error {
+	o := sockets.ListenOptions{Backlog: cfg.SocketBacklog}
+	for _, a := range cfg.Listen {
+		network, address, err := config.SplitAddress(a)
+		if err != nil {
+			return &ConfigError{Key: "listen", Value: a, Problem: err.Error(), Hint: "for example tcp://0.0.0.0:80 or unix:///run/app.sock"}
+		}
+		var c io.Closer
+		if strings.HasPrefix(network, "udp") || network == "unixgram" {
+			c, err = h.sockets.ListenPacket(network, address, o)
+		} else {
+			c, err = h.sockets.Listen(network, address, o)
+		}
+		if err != nil {
+			return &ConfigError{Key: "listen", Value: a, Problem: err.Error(), Hint: "free the address, or give another one"}
+		}
+		if err := c.Close(); err != nil { // a copy: the socket stays with its owner
+			return fmt.Errorf("listen on %s: %w", a, err)
+		}
+	}
+	return nil
+}
+
+// openLog opens the log. own is the user's logger, or nil.
+func (h *house) openLog(cfg Config, own *logrus.Logger, guest bool) error {
+	writer, err := logging.Open(logOptions(cfg))
+	if err != nil {
+		return &ConfigError{Key: "log", Value: cfg.Log, Problem: "can't be opened: " + err.Error(), Hint: "give a path that this user may write, - for stdout, or nothing for stderr"}
+	}
+	h.writer, h.collector, h.log = writer, logging.NewCollector(writer, string(cfg.LogFormat)), own
+	if own == nil {
+		h.log = logging.NewLogger(logging.LoggerOptions{Out: writer, Level: cfg.LogLevel, Format: string(cfg.LogFormat)})
+	} else if err := logging.AdoptLogger(own, writer, logging.AdoptOptions{Level: cfg.LogLevel}); err != nil {
+		return err
+	}
+	if guest {
+		return nil
+	}
+	return writer.CaptureStd(cfg.LogStdout, cfg.LogStderr)
 }
 
 func logOptions(cfg Config) logging.Options {
@@ -74,16 +111,45 @@ func (h *house) configure(cfg Config) error {
 	)
 }
 
-// close ends the log after everything was written, and closes all listeners.
+// leave gives up what another engine may want: the listeners and the pid file.
+func (h *house) leave() error {
+	return errors.Join(h.sockets.Close(), h.pid.remove())
+}
+
+// close gives everything up, the log last, after everything was written.
 func (h *house) close() error {
-	var problems []error
-	if h.sockets != nil {
-		problems = append(problems, h.sockets.Close())
+	err := h.leave()
+	if h.writer == nil {
+		return err
+	}
+	if err != nil {
+		h.log.Warn(err)
 	}
 	ctx, cancel := contextFor(time.Second)
 	defer cancel()
 	_ = h.collector.Close(ctx) // what a process outside our groups still holds is not waited for
-	return errors.Join(append(problems, h.writer.Close())...)
+	return h.writer.Close()
+}
+
+// resize is told of every change of the wanted number of workers: with a socket per worker,
+// no new connection goes to those that are to end.
+func (h *house) resize(workers int) {
+	if err := h.sockets.SetSlots(workers); err != nil {
+		h.log.Errorf("sockets for %d workers: %v", workers, err)
+	}
+}
+
+// release closes the sockets of a slot whose worker has ended for good.
+func (h *house) release(slot int) {
+	err := h.sockets.ReleaseSlot(slot)
+	if errors.Is(err, sockets.ErrQueued) {
+		// A handshake was on its way when the worker looked for the last time.
+		h.log.Warnf("sockets of worker %d: %d connections that came too late are lost", slot, h.sockets.AbandonSlot(slot))
+		return
+	}
+	if err != nil {
+		h.log.Warnf("sockets of worker %d: %v", slot, err)
+	}
 }
 
 // Listen, ListenPacket, Adopt, Started and Tail make a house the workers' Top in its own

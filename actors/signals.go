@@ -17,6 +17,7 @@ import (
 // arrives during start-up kills the process. A signal is never dropped: what a table knows
 // is a handful, and each waits once more for being handled.
 type Caught struct {
+	mu    sync.Mutex
 	table messages.Signals
 	names map[os.Signal]string
 	raw   chan os.Signal
@@ -29,9 +30,20 @@ type Caught struct {
 // error, except for the defaults, which Windows lacks.
 func Catch(table messages.Signals) (*Caught, error) {
 	c := &Caught{
-		table: table, names: map[os.Signal]string{},
-		raw: make(chan os.Signal, 4*len(table)+16), out: make(chan string), quit: make(chan struct{}),
+		names: map[os.Signal]string{},
+		raw:   make(chan os.Signal, 4*len(table)+16), out: make(chan string), quit: make(chan struct{}),
 	}
+	if err := c.Retable(table); err != nil {
+		return nil, err
+	}
+	go c.forward()
+	return c, nil
+}
+
+// Retable makes another table the one that counts. Signals that it lacks get their usual
+// effect back; what was caught and not handled yet means what the new table says.
+func (c *Caught) Retable(table messages.Signals) error {
+	names := map[os.Signal]string{}
 	var list []os.Signal
 	for name := range table {
 		s, err := procbridge.SignalByName(name)
@@ -39,16 +51,30 @@ func Catch(table messages.Signals) (*Caught, error) {
 			if _, usual := messages.DefaultSignals()[name]; usual {
 				continue
 			}
-			return nil, fmt.Errorf("catch signals: %w", err)
+			return fmt.Errorf("catch signals: %w", err)
 		}
-		c.names[s] = name
+		names[s] = name
 		list = append(list, s)
 	}
 	if len(list) > 0 {
 		signal.Notify(c.raw, list...)
 	}
-	go c.forward()
-	return c, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.names {
+		if _, stays := names[s]; !stays {
+			signal.Reset(s)
+		}
+	}
+	c.table, c.names = table, names
+	return nil
+}
+
+// name is a signal's in the table, empty if it is not in it any more.
+func (c *Caught) name(s os.Signal) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names[s]
 }
 
 // forward keeps the channel of package signal empty.
@@ -62,7 +88,9 @@ func (c *Caught) forward() {
 		}
 		select {
 		case s := <-c.raw:
-			waiting = append(waiting, c.names[s])
+			if name := c.name(s); name != "" {
+				waiting = append(waiting, name)
+			}
 		case out <- first:
 			waiting = waiting[1:]
 		case <-c.quit:
@@ -77,9 +105,11 @@ func (c *Caught) Names() <-chan string { return c.out }
 // Command is what a signal of the table means. An INT that a person typed at our own
 // terminal is told from one that was sent.
 func (c *Caught) Command(name string) messages.Command {
+	c.mu.Lock()
 	command := c.table[name]
+	c.mu.Unlock()
 	if _, ok := command.(messages.Interrupt); ok {
-		return messages.Interrupt{Terminal: atTerminal()}
+		return messages.Interrupt{Terminal: name == "INT" && AtTerminal()}
 	}
 	return command
 }
@@ -121,6 +151,9 @@ func (s *signals) Receive(ctx actor.Context) {
 		go s.listen(ctx.ActorSystem().Root, ctx.Self(), s.done)
 	case raised:
 		command := s.caught.Command(m.name)
+		if command == nil {
+			return // the table has changed since it was caught
+		}
 		s.log.Infof("signal %s: %s", m.name, command)
 		ctx.Send(ctx.Parent(), s.message(command))
 	case *actor.Stopped:

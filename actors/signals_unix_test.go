@@ -83,7 +83,7 @@ func TestSignalsBelowTheTopAreWishes(t *testing.T) {
 func TestSignalInterruptSaysWhetherItWasTyped(t *testing.T) {
 	p := catching(t, messages.DefaultSignals())
 	raise(t, syscall.SIGINT)
-	wantCommand(t, p, messages.Interrupt{Terminal: atTerminal()})
+	wantCommand(t, p, messages.Interrupt{Terminal: AtTerminal()})
 }
 
 // Signals that come before anybody listens wait.

@@ -2,5 +2,5 @@
 
 package actors
 
-// atTerminal is true where no other process can send an interrupt: a person typed it.
-func atTerminal() bool { return true }
+// AtTerminal is true where no other process can send an interrupt: a person typed it.
+func AtTerminal() bool { return true }

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// atTerminal reports whether this process is in the foreground of its terminal: whether a
+// AtTerminal reports whether this process is in the foreground of its terminal: whether a
 // Ctrl-C typed there reaches it.
-func atTerminal() bool {
+func AtTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false // no controlling terminal

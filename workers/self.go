@@ -62,13 +62,26 @@ func (s *Self) Listen(network, address string) (net.Listener, error) {
 // ListenWith is Listen with options.
 func (s *Self) ListenWith(network, address string, o sockets.ListenOptions) (net.Listener, error) {
 	o.Slot = s.ID()
-	l, err := s.host.Listen(network, address, s.defaults(o))
+	o = s.defaults(o)
+	l, err := s.host.Listen(network, address, o)
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	if o.ReusePort { // this worker's own socket: nobody else accepts what is queued on it
+		d, err := sockets.NewDrainingListener(l, drainLimit)
+		if err != nil {
+			return nil, fmt.Errorf("worker %d: %w", s.ID(), errors.Join(err, l.Close()))
+		}
+		context.AfterFunc(s.ctx, d.Drain)
+		return d, nil
 	}
 	context.AfterFunc(s.ctx, func() { _ = l.Close() }) // closed by the worker already, at worst
 	return l, nil
 }
+
+// drainLimit bounds how long a worker that stops goes on accepting what is queued on a
+// socket of its own.
+const drainLimit = 10 * time.Second
 
 // ListenPacket is Listen for datagrams. The socket is shared like a listener's.
 func (s *Self) ListenPacket(network, address string) (net.PacketConn, error) {

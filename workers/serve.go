@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 // Serve runs an http.Server on a listener and says that the worker is ready. It returns
@@ -37,7 +39,9 @@ func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) er
 			return fmt.Errorf("serve %s: %w", l.Addr(), err)
 		}
 	case <-ctx.Done():
-		_ = l.Close() // Self has closed it already if it came from there
+		if _, drains := l.(*sockets.DrainingListener); !drains {
+			_ = l.Close() // Self has closed it already if it came from there
+		}
 		<-served
 	}
 	return drain(self, srv)

@@ -1,0 +1,42 @@
+package serverengine
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/procbridge"
+)
+
+// As process 1 of a container this program has two tasks that don't mix: to be a server,
+// and to reap every process that loses its parent. So process 1 starts the program once
+// more, and is only an init: it reaps, passes signals on and ends as the top does. Both stay
+// in one process group, the terminal's if there is one.
+
+// initEnv tells the top that an init of ours is above it.
+const initEnv = "SERVERENGINE_INIT"
+
+// underInit is asked once: what this process starts is no top of an init.
+func underInit() bool {
+	under := os.Getenv(initEnv) != ""
+	_ = os.Unsetenv(initEnv)
+	return under
+}
+
+func runInit() int {
+	pid, err := procbridge.StartDetached(procbridge.Detached{
+		Args: os.Args, Env: append(os.Environ(), initEnv+"=1"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: as process 1: %v\n", programName(), err)
+		return 1
+	}
+	o := procbridge.InitOptions{Child: pid}
+	for _, name := range []string{"TERM", "QUIT", "USR1", "HUP", "USR2", "INT", "CONT", "TTIN", "TTOU", "WINCH", "ALRM", "PWR"} {
+		if s, err := procbridge.SignalByName(name); err == nil {
+			o.Forward = append(o.Forward, s)
+		}
+	}
+	o.Ours = func(s os.Signal) bool { return procbridge.SignalName(s) == "INT" && actors.AtTerminal() }
+	return procbridge.ServeInit(o)
+}

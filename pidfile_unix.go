@@ -1,0 +1,154 @@
+//go:build unix
+
+package serverengine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// pidFile is a file with this process's pid, locked for as long as the process lives. The
+// lock says whether the process of a file still runs; the number alone could be anybody's.
+type pidFile struct {
+	path string
+	file *os.File // holds the lock
+}
+
+// writePidFile makes the pid file. A file left by a process that is gone is taken over; if
+// the process runs, the error says its pid. An empty path makes none.
+func writePidFile(path string) (*pidFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, pidError(path, err)
+	}
+	for range 100 { // each turn lost means that somebody else has made progress
+		p, err := tryPidFile(path)
+		if p != nil || err != nil {
+			return p, err
+		}
+	}
+	return nil, pidError(path, errors.New("others write it all the time"))
+}
+
+func pidError(path string, err error) error {
+	return &ConfigError{Key: "pid_path", Value: path, Problem: err.Error(), Hint: "give a path in a directory that this user may write"}
+}
+
+// tryPidFile returns nothing at all when it lost a race.
+func tryPidFile(path string) (*pidFile, error) {
+	stale, err := lockExisting(path)
+	if err != nil {
+		return nil, err
+	}
+	if stale != nil {
+		defer stale.Close() // and with it the lock on the old file
+	}
+	fresh, err := newPidFile(path)
+	if err != nil {
+		return nil, pidError(path, err)
+	}
+	name := fresh.Name()
+	if stale != nil {
+		err = os.Rename(name, path) // nobody else can: they wait for the old file's lock
+	} else if err = os.Link(name, path); err == nil || errors.Is(err, os.ErrExist) {
+		_ = os.Remove(name) // the link is the file now, or somebody else's is
+	}
+	if err == nil {
+		return &pidFile{path: path, file: fresh}, nil
+	}
+	_ = fresh.Close() // nothing buffered, and not the pid file
+	if errors.Is(err, os.ErrExist) {
+		return nil, nil
+	}
+	_ = os.Remove(name)
+	return nil, pidError(path, err)
+}
+
+// lockExisting locks the file that is there; nil when there is none.
+func lockExisting(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, pidError(path, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		return nil, runningError(path, f)
+	}
+	if !samePath(f, path) { // replaced between open and lock: look again
+		_ = f.Close()
+		return lockExisting(path)
+	}
+	return f, nil
+}
+
+func runningError(path string, f *os.File) error {
+	b := make([]byte, 32)
+	n, _ := f.ReadAt(b, 0) // an unreadable number is shown as an empty one
+	return &ConfigError{Key: "pid_path", Value: path,
+		Problem: "is held by a process that runs, pid " + strings.TrimSpace(string(b[:n])),
+		Hint:    "stop that one first, or give this one another pid_path"}
+}
+
+// newPidFile writes and locks the file aside.
+func newPidFile(path string) (*os.File, error) {
+	name := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	_ = os.Remove(name) // left by a process of the same number
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
+		_ = os.Remove(name)
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func samePath(f *os.File, path string) bool {
+	ours, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(ours, there)
+}
+
+// give makes the file belong to the user that the process is going to be.
+func (p *pidFile) give(uid, gid int) error {
+	if p == nil {
+		return nil
+	}
+	return p.file.Chown(uid, gid)
+}
+
+// remove removes the file if it is still ours. It may be called on nil, and twice.
+func (p *pidFile) remove() error {
+	if p == nil || p.file == nil {
+		return nil
+	}
+	var err error
+	if samePath(p.file, p.path) {
+		if err = os.Remove(p.path); err != nil {
+			err = fmt.Errorf("the pid file stays, since this user may not remove it from its directory: %w", err)
+		}
+	}
+	_ = p.file.Close()
+	p.file = nil
+	return err
+}
