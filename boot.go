@@ -45,7 +45,10 @@ func runTop(app App, source Source) int {
 	}
 	ready, err := openTop(app, cfg, caught, stage == "daemon")
 	if err != nil {
-		whoStarted.tell(err, cfg.DaemonizeErrorExitCode)
+		if whoStarted != nil { // who prints it
+			whoStarted.tell(err, cfg.DaemonizeErrorExitCode)
+			return cfg.DaemonizeErrorExitCode
+		}
 		complain(err)
 		return startCode(cfg, err)
 	}
@@ -97,6 +100,8 @@ func openTop(app App, cfg Config, caught *actors.Caught, daemon bool) (*opened, 
 
 // settle becomes who the configuration says, and opens the log.
 func (h *house) settle(app App, cfg Config, daemon bool) error {
+	// Before privileges drop: after that a process may not name itself.
+	named := nameTop(cfg)
 	if err := dropPrivileges(cfg, h.pid); err != nil {
 		return err
 	}
@@ -108,14 +113,19 @@ func (h *house) settle(app App, cfg Config, daemon bool) error {
 	if err := h.openLog(cfg, app.Logger, false); err != nil {
 		return err
 	}
-	name := cfg.DaemonProcessName
-	if name == "" {
-		return procbridge.SetComm(programName()) // a daemon was started by another name
-	}
-	if err := procbridge.SetTitle(name); err != nil {
-		h.log.Warnf("daemon_process_name: %v", err)
+	if named != nil {
+		h.log.Warnf("daemon_process_name: %v", named)
 	}
 	return nil
+}
+
+// nameTop gives this process the name of the configuration, or the program's: a daemon was
+// started by another one.
+func nameTop(cfg Config) error {
+	if cfg.DaemonProcessName == "" {
+		return procbridge.SetComm(programName())
+	}
+	return procbridge.SetTitle(cfg.DaemonProcessName)
 }
 
 // openGuest opens everything for an engine in a host program.

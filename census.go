@@ -73,6 +73,10 @@ func (c *census) note(e messages.Event, now time.Time) {
 		if c.state == "starting" {
 			c.state = "running"
 		}
+	case messages.ServerStarted:
+		c.server(e.Generation).pid = e.Pid
+	case messages.ServerStopping:
+		c.server(e.Generation).state = "draining"
 	case messages.ServerExited:
 		delete(c.servers, e.Generation)
 	}

@@ -95,6 +95,13 @@ type ServerStarted struct{ Generation, Pid int }
 // ServerReady says that every wanted slot of a generation has been ready once.
 type ServerReady struct{ Generation int }
 
+// ServerStopping says that the server process of a generation was told to end: it drains.
+type ServerStopping struct {
+	Generation int
+	Mode       Mode
+	Reason     string
+}
+
 // ServerExited is the last event of a generation: of a server process, or of the server
 // in this process, whose exit status then is that of the whole.
 type ServerExited struct {
@@ -132,6 +139,7 @@ func (WorkerStuck) event()     {}
 func (RestartFinished) event() {}
 func (ServerStarted) event()   {}
 func (ServerReady) event()     {}
+func (ServerStopping) event()  {}
 func (ServerExited) event()    {}
 
 func (e Hello) String() string {
@@ -168,6 +176,9 @@ func (e ServerStarted) String() string {
 	return fmt.Sprintf("server %d started as pid %d", e.Generation, e.Pid)
 }
 func (e ServerReady) String() string { return fmt.Sprintf("server %d ready", e.Generation) }
+func (e ServerStopping) String() string {
+	return fmt.Sprintf("server %d told to stop (%s): %s", e.Generation, e.Mode, e.Reason)
+}
 func (e ServerExited) String() string {
 	return fmt.Sprintf("server %d exited: %s", e.Generation, e.Exit)
 }

@@ -306,6 +306,7 @@ func (s *supervisor) obey(ctx actor.Context, e effect) {
 	case tellServer:
 		s.logOf(e.number).Infof("server told to stop (%s): %s", e.stop.Mode, e.stop.Reason)
 		s.send(ctx, e.number, e.stop)
+		s.up(ctx, messages.ServerStopping{Generation: e.number, Mode: e.stop.Mode, Reason: e.stop.Reason})
 	case killServer:
 		s.send(ctx, e.number, actors.Kill{})
 	case openNext:

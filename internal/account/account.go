@@ -45,7 +45,7 @@ func (a *Account) user(name string) error {
 	if err != nil {
 		n, numErr := strconv.ParseUint(name, 10, 32)
 		if numErr != nil {
-			return fmt.Errorf("user %q: %w", name, errors.Join(ErrUnknown, err))
+			return fmt.Errorf("user %q: %w", name, ErrUnknown)
 		}
 		a.Uid = uint32(n)
 		if u, err = user.LookupId(name); err != nil {
