@@ -87,6 +87,7 @@ func (s *server) Receive(ctx actor.Context) {
 		s.prepare(ctx)
 	case *actor.Stopping:
 		s.alarm.Stop()
+		s.behavior.Become(s.ended)
 	case *actor.Stopped:
 		s.Images.Keep(nil)
 	default:
@@ -408,6 +409,10 @@ func (s *server) close(ctx actor.Context, exit messages.Exit) {
 		root.Send(self, afterRun{})
 	}()
 }
+
+// ended repairs nothing: the ends of the workers' actors reach an actor that is being
+// stopped too, and a child that it starts then is stopped by nobody.
+func (s *server) ended(actor.Context) {}
 
 func (s *server) closing(ctx actor.Context) {
 	switch m := ctx.Message().(type) {

@@ -76,6 +76,7 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		s.openImage(ctx, forBegin{})
 	case *actor.Stopping:
 		s.alarm.Stop()
+		s.behavior.Become(s.ended)
 	case *actor.Stopped:
 		s.Images.Keep(nil)
 	default:
