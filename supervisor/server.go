@@ -130,10 +130,11 @@ func (s *server) preparing(ctx actor.Context) {
 			return
 		}
 		s.behavior.Become(s.keeping)
-		s.step(ctx, begin{})
 		if s.stop != nil {
-			s.keepingStop(ctx, *s.stop)
+			s.keepingStop(ctx, *s.stop) // nothing is started any more
+			return
 		}
+		s.step(ctx, begin{})
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
