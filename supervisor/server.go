@@ -173,9 +173,14 @@ func (s *server) keeping(ctx actor.Context) {
 
 func (s *server) keepingStop(ctx actor.Context, m messages.Stop) {
 	if hook := s.Hooks.Stop; hook != nil {
-		go s.logged(guardHook("Stop", func() error { hook(m.Mode); return nil }))
+		s.background("Stop", func() error { hook(m.Mode); return nil })
 	}
 	s.step(ctx, stopAll{mode: m.Mode, reason: m.Reason})
+}
+
+// background calls a hook in a goroutine of its own.
+func (s *server) background(name string, hook func() error) {
+	go func() { s.logged(guardHook(name, hook)) }()
 }
 
 func (s *server) logged(err error) {
@@ -287,7 +292,7 @@ func (s *server) configure(ctx actor.Context, m messages.Configure) {
 	s.Config, s.Body = cfg, m
 	s.recycler.configure(cfg)
 	if hook := s.Hooks.Reload; hook != nil && m.Cause == messages.CauseReload {
-		go s.logged(guardHook("Reload", func() error { return hook(cfg) }))
+		s.background("Reload", func() error { return hook(cfg) })
 	}
 	if retime {
 		s.tellAll(ctx, timing)
