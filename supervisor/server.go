@@ -50,7 +50,8 @@ type server struct {
 	alarm    actors.Alarm
 	kids     map[messages.Incarnation]*kid
 	images   imageDesk
-	stop     *messages.Stop // that came before the fleet began
+	stop     *messages.Stop    // that came before the fleet began
+	again    *messages.Restart // likewise
 	exit     messages.Exit
 	recycler recycler
 }
@@ -135,10 +136,15 @@ func (s *server) preparing(ctx actor.Context) {
 			return
 		}
 		s.step(ctx, begin{})
+		if s.again != nil {
+			s.openImage(ctx, *s.again)
+		}
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
 		}
+	case messages.Restart:
+		s.again = &m
 	case messages.Configure:
 		s.configure(ctx, m)
 	case messages.Deliver:
