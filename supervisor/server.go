@@ -230,9 +230,11 @@ func (s *server) said(ctx actor.Context, m actors.ChildSaid) {
 		if k := s.kids[m.Incarnation]; k != nil {
 			k.told = true
 		}
+	case messages.Requested, messages.Reply:
+		s.up(ctx, e)
 	case messages.Progress:
 	default:
-		s.up(ctx, e)
+		s.logOf(m.Incarnation).Debugf("a worker has no business to say %q", e)
 	}
 }
 
