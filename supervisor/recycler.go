@@ -46,10 +46,10 @@ func (r *recycler) jobsDone(inc messages.Incarnation, n int) string {
 	if j == nil {
 		return ""
 	}
-	before := j.done
 	j.done += n
-	if r.max > 0 && before < j.limit && j.done >= j.limit {
-		return fmt.Sprintf("worker_max_jobs: %d jobs done", j.done)
+	if r.max <= 0 || j.done < j.limit {
+		return ""
 	}
-	return ""
+	j.limit = j.done + r.max // the next try, should its replacement fail
+	return fmt.Sprintf("worker_max_jobs: %d jobs done", j.done)
 }
