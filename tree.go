@@ -26,7 +26,7 @@ func serverOptions(app App, code *Server, top workers.Top, log *logrus.Logger, g
 				Config: cfg, Version: c.Version, Body: c.Body, Shared: code.values(),
 			})
 		},
-		Images: images, Timing: workers.WorkerTiming, Hooks: code.hooks(app.Server),
+		Images: images, Timing: workers.WorkerTiming, Memory: procbridge.AnonymousMemory, Hooks: code.hooks(app.Server),
 		Config: cfg, Body: c, Log: log,
 	}
 }

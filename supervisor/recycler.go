@@ -3,53 +3,131 @@ package supervisor
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
-// recycler counts the jobs of each life against worker_max_jobs.
+// weighEvery is how often the memory of worker processes is looked at, if there is a limit.
+const weighEvery = 5 * time.Second
+
+// recycler holds each life against worker_max_jobs and worker_max_memory. What it says is
+// soft: the life is replaced like in a rolling restart.
 type recycler struct {
-	max    int
-	jitter float64
-	jobs   map[messages.Incarnation]*jobCount
+	maxJobs   int
+	maxMemory int64
+	jitter    float64
+	lives     map[messages.Incarnation]*use
+	weighing  bool
 }
 
-type jobCount struct{ done, limit int }
+// use is what a life has used so far. Its limits are less than the maximum by a random
+// part, so that workers that started together are not replaced together.
+type use struct {
+	jobs, maxJobs int
+	pid           int
+	maxMemory     int64
+	heavy         bool // it was said already
+}
 
 func (r *recycler) configure(c config.Config) {
-	if r.jobs == nil {
-		r.jobs = map[messages.Incarnation]*jobCount{}
+	if r.lives == nil {
+		r.lives = map[messages.Incarnation]*use{}
 	}
-	if r.max == c.WorkerMaxJobs && r.jitter == c.RecycleJitter {
+	same := r.maxJobs == c.WorkerMaxJobs && r.maxMemory == c.WorkerMaxMemory && r.jitter == c.RecycleJitter
+	r.maxJobs, r.maxMemory, r.jitter = c.WorkerMaxJobs, c.WorkerMaxMemory, c.RecycleJitter
+	if same {
 		return
 	}
-	r.max, r.jitter = c.WorkerMaxJobs, c.RecycleJitter
-	for inc, j := range r.jobs {
-		done := j.done
-		r.born(inc)
-		r.jobs[inc].done = done
+	for _, u := range r.lives {
+		r.limit(u)
 	}
 }
 
-// born gives a life its limit: less than the maximum by a random part, so that workers
-// that started together are not replaced together.
-func (r *recycler) born(inc messages.Incarnation) {
-	r.jobs[inc] = &jobCount{limit: r.max - int(rand.Float64()*r.jitter*float64(r.max))}
+func (r *recycler) limit(u *use) {
+	less := 1 - rand.Float64()*r.jitter
+	u.maxJobs, u.maxMemory, u.heavy = int(less*float64(r.maxJobs)), int64(less*float64(r.maxMemory)), false
 }
 
-func (r *recycler) forget(inc messages.Incarnation) { delete(r.jobs, inc) }
+func (r *recycler) born(inc messages.Incarnation) {
+	u := &use{}
+	r.limit(u)
+	r.lives[inc] = u
+}
+
+func (r *recycler) started(inc messages.Incarnation, pid int) {
+	if u := r.lives[inc]; u != nil {
+		u.pid = pid
+	}
+}
+
+func (r *recycler) forget(inc messages.Incarnation) { delete(r.lives, inc) }
 
 // jobsDone returns why a life is to be replaced, once it has done enough.
 func (r *recycler) jobsDone(inc messages.Incarnation, n int) string {
-	j := r.jobs[inc]
-	if j == nil {
+	u := r.lives[inc]
+	if u == nil {
 		return ""
 	}
-	j.done += n
-	if r.max <= 0 || j.done < j.limit {
+	u.jobs += n
+	if r.maxJobs <= 0 || u.jobs < u.maxJobs {
 		return ""
 	}
-	j.limit = j.done + r.max // the next try, should its replacement fail
-	return fmt.Sprintf("worker_max_jobs: %d jobs done", j.done)
+	u.maxJobs = u.jobs + r.maxJobs // the next try, should its replacement fail
+	return fmt.Sprintf("worker_max_jobs: %d jobs done", u.jobs)
+}
+
+// weighed returns why a life is to be replaced, if it has grown too much.
+func (r *recycler) weighed(inc messages.Incarnation, bytes int64) string {
+	u := r.lives[inc]
+	if u == nil || u.heavy || r.maxMemory <= 0 || bytes < u.maxMemory {
+		return ""
+	}
+	u.heavy = true
+	return fmt.Sprintf("worker_max_memory: %d bytes", bytes)
+}
+
+// weights is the result of one look at the memory of all processes.
+type weights map[messages.Incarnation]int64
+
+type weighNow struct{}
+
+// weigh begins to look, in a goroutine, if there is something to look at.
+func (s *server) weigh(ctx actor.Context) {
+	if s.Memory == nil || s.recycler.weighing || s.recycler.maxMemory <= 0 {
+		return
+	}
+	s.recycler.weighing = true
+	pids := map[messages.Incarnation]int{}
+	for inc, u := range s.recycler.lives {
+		if u.pid != 0 {
+			pids[inc] = u.pid
+		}
+	}
+	root, self, memory := ctx.ActorSystem().Root, ctx.Self(), s.Memory
+	go func() {
+		all := weights{}
+		for inc, pid := range pids {
+			if n, err := memory(pid); err == nil { // it has just ended, else: its exit follows
+				all[inc] = n
+			}
+		}
+		root.Send(self, all)
+	}()
+}
+
+func (s *server) weighed(ctx actor.Context, all weights) {
+	s.recycler.weighing = false
+	for inc, bytes := range all {
+		if why := s.recycler.weighed(inc, bytes); why != "" {
+			s.step(ctx, recycle{inc: inc, why: why})
+		}
+	}
+	if s.recycler.maxMemory > 0 {
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		s.scale = time.AfterFunc(weighEvery, func() { root.Send(self, weighNow{}) })
+	}
 }

@@ -23,6 +23,9 @@ type ServerOptions struct {
 	Images Images
 	// Timing is what a configuration says about the workers' processes.
 	Timing func(config.Config) actors.Timing
+	// Memory is how much memory of its own a process has, in bytes. It may block; nil =
+	// worker_max_memory has no effect.
+	Memory func(pid int) (int64, error)
 	Hooks  Hooks
 	Config config.Config
 	Body   messages.Configure // the same, encoded, with its version
@@ -54,6 +57,7 @@ type server struct {
 	again    *messages.Restart // likewise
 	exit     messages.Exit
 	recycler recycler
+	scale    *time.Timer // of the next look at the workers' memory
 }
 
 // kid is the hands' side of a life.
@@ -89,6 +93,9 @@ func (s *server) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		s.alarm.Stop()
 		s.behavior.Become(s.ended)
+		if s.scale != nil {
+			s.scale.Stop()
+		}
 	case *actor.Stopped:
 		s.Images.Keep(nil)
 	default:
@@ -139,6 +146,7 @@ func (s *server) preparing(ctx actor.Context) {
 		if s.again != nil {
 			s.openImage(ctx, *s.again)
 		}
+		s.weigh(ctx)
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
@@ -147,8 +155,8 @@ func (s *server) preparing(ctx actor.Context) {
 		s.again = &m
 	case messages.Configure:
 		s.configure(ctx, m)
-	case messages.Deliver:
-		s.refuse(ctx, m, "no worker has started yet")
+	case actors.Mail, messages.Deliver:
+		s.refuse(ctx, "no worker has started yet", mail(m)...)
 	}
 }
 
@@ -164,14 +172,18 @@ func (s *server) keeping(ctx actor.Context) {
 		s.configure(ctx, m)
 	case messages.Dump, actors.Disown, actors.Kill:
 		s.tellAll(ctx, m)
-	case messages.Deliver:
-		s.deliver(ctx, m)
+	case actors.Mail, messages.Deliver:
+		s.deliver(ctx, mail(m))
 	case actors.Rang:
 		if s.alarm.Due(m) {
 			s.step(ctx, tick{})
 		}
 	case *actor.Terminated:
 		s.lost(ctx, m.Who)
+	case weighNow:
+		s.weigh(ctx)
+	case weights:
+		s.weighed(ctx, m)
 	default:
 		s.heard(ctx)
 	}
@@ -199,6 +211,7 @@ func (s *server) logged(err error) {
 func (s *server) heard(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case actors.ChildStarted:
+		s.recycler.started(m.Incarnation, m.Pid)
 		s.step(ctx, messages.WorkerStarted{Incarnation: m.Incarnation, Pid: m.Pid})
 	case actors.ChildReady:
 		if k := s.kids[m.Incarnation]; k != nil {
@@ -206,12 +219,22 @@ func (s *server) heard(ctx actor.Context) {
 		}
 		s.step(ctx, messages.WorkerReady{Incarnation: m.Incarnation})
 	case actors.ChildFailing:
-		s.logOf(m.Incarnation).Errorf("worker is to be ended: %s", m.Why)
+		s.failing(ctx, m)
 	case actors.ChildSaid:
 		s.said(ctx, m)
 	case actors.ChildExited:
 		s.gone(ctx, m)
 	}
+}
+
+// failing says that a worker is being ended, or would be if it could.
+func (s *server) failing(ctx actor.Context, m actors.ChildFailing) {
+	if s.fleet.policy.killable {
+		s.logOf(m.Incarnation).Errorf("worker is to be ended: %s", m.Why)
+		return
+	}
+	s.logOf(m.Incarnation).Errorf("worker is stuck, and a goroutine can't be ended: %s", m.Why)
+	s.up(ctx, messages.WorkerStuck{Incarnation: m.Incarnation})
 }
 
 func (s *server) said(ctx actor.Context, m actors.ChildSaid) {
@@ -307,6 +330,7 @@ func (s *server) configure(ctx actor.Context, m messages.Configure) {
 	}
 	s.tellAll(ctx, m)
 	s.step(ctx, configure{newPolicy(cfg, s.Guest)})
+	s.weigh(ctx)
 }
 
 func (s *server) tellAll(ctx actor.Context, m any) {
@@ -315,44 +339,6 @@ func (s *server) tellAll(ctx actor.Context, m any) {
 			ctx.Send(k.pid, m)
 		}
 	}
-}
-
-// deliver passes a message to the newest ready life of its slot that is not stopping.
-func (s *server) deliver(ctx actor.Context, m messages.Deliver) {
-	var best *kid
-	var life int
-	for inc, k := range s.slotKids(m.Slot) {
-		if k.ready && !k.told && inc.Life > life {
-			best, life = k, inc.Life
-		}
-	}
-	if best == nil {
-		s.refuse(ctx, m, fmt.Sprintf("no worker of slot %d is ready", m.Slot))
-		return
-	}
-	ctx.Send(best.pid, m)
-}
-
-// slotKids finds the lives of a slot by the fleet's list, not by a search of all.
-func (s *server) slotKids(slot int) map[messages.Incarnation]*kid {
-	found := map[messages.Incarnation]*kid{}
-	if slot < 0 || slot >= len(s.fleet.slots) {
-		return found
-	}
-	for _, l := range s.fleet.slots[slot].living() {
-		if k := s.kids[l.inc]; k != nil {
-			found[l.inc] = k
-		}
-	}
-	return found
-}
-
-func (s *server) refuse(ctx actor.Context, m messages.Deliver, why string) {
-	if m.ID == 0 {
-		s.Log.Warnf("a message to slot %d is dropped: %s", m.Slot, why)
-		return
-	}
-	s.up(ctx, messages.Reply{ID: m.ID, Err: why})
 }
 
 func (s *server) up(ctx actor.Context, e messages.Event) { ctx.Send(ctx.Parent(), e) }
@@ -432,7 +418,7 @@ func (s *server) closing(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case afterRun:
 		s.up(ctx, messages.ServerExited{Generation: s.Generation, Exit: s.exit, Expected: s.fleet.stop != nil})
-	case messages.Deliver:
-		s.refuse(ctx, m, "the server has stopped")
+	case actors.Mail, messages.Deliver:
+		s.refuse(ctx, "the server has stopped", mail(m)...)
 	}
 }

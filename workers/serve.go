@@ -18,7 +18,8 @@ import (
 // A stop loses no request, neither of clients that connect anew nor of those that keep
 // connections: first the listener is closed; for drain_wait, answers carry "Connection:
 // close", so that clients leave by themselves; then idle connections are closed and the
-// rest is waited for, at most worker_graceful_kill_timeout. Serve wraps srv.Handler.
+// rest is waited for, hijacked ones and those given to Self.Track included, at most
+// worker_graceful_kill_timeout. Serve wraps srv.Handler.
 func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) error {
 	inner := srv.Handler
 	if inner == nil {
@@ -30,8 +31,9 @@ func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) er
 		}
 		inner.ServeHTTP(w, r)
 	})
+	var conns sockets.Tracker // hijacked connections too, which the server forgets
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
+	go func() { served <- srv.Serve(conns.Listener(l)) }()
 	self.Ready()
 	select {
 	case err := <-served:
@@ -44,10 +46,10 @@ func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) er
 		}
 		<-served
 	}
-	return drain(self, srv)
+	return drain(self, srv, &conns)
 }
 
-func drain(self *Self, srv *http.Server) error {
+func drain(self *Self, srv *http.Server, conns *sockets.Tracker) error {
 	cfg := self.Config()
 	wait := time.NewTimer(cfg.DrainWait)
 	defer wait.Stop()
@@ -57,7 +59,7 @@ func drain(self *Self, srv *http.Server) error {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 	}
 	defer cancel()
-	if err := errors.Join(srv.Shutdown(ctx), self.Drain(ctx)); err != nil {
+	if err := errors.Join(srv.Shutdown(ctx), conns.Drain(ctx), self.Drain(ctx)); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), srv.Close())
 	}
 	return nil

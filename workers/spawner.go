@@ -190,6 +190,11 @@ func childEnv(slot Slot) []string {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		env = append(env, "GOMAXPROCS="+strconv.Itoa(threads(slot.Config)))
 	}
+	if limit := slot.Config.WorkerMaxMemory; limit > 0 {
+		if _, set := os.LookupEnv("GOMEMLIMIT"); !set { // the collector works harder before the worker is replaced
+			env = append(env, "GOMEMLIMIT="+strconv.FormatInt(limit/10*9, 10))
+		}
+	}
 	return env
 }
 
