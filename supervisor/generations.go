@@ -255,6 +255,7 @@ func (g *generations) wakeup() time.Time {
 }
 
 func (g *generations) start(image int) *generation {
+	g.makeRoom()
 	g.last++
 	one := &generation{number: g.last, image: image, began: g.now}
 	g.lastStart = g.now

@@ -34,7 +34,6 @@ func (g *generations) live(image int) {
 		return
 	}
 	g.image, g.replacing = image, &mode
-	g.makeRoom()
 	g.after = g.current
 	g.retire(g.current, messages.Graceful, "live restart")
 	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
@@ -62,7 +61,6 @@ func (g *generations) startNext() {
 		g.do(openNext{})
 		return
 	}
-	g.makeRoom()
 	mode := messages.Graceful
 	g.next = g.start(g.nextImage)
 	g.next.replaces = &mode
