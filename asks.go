@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -34,7 +35,14 @@ type ask struct {
 	timer *time.Timer
 }
 
-type expired struct{ id uint64 }
+type (
+	expired struct{ id uint64 }
+	// post ends a batch: it stands in the mailbox behind the messages of one moment.
+	post struct{}
+)
+
+// maxBatch is how many messages are sent on together at most.
+const maxBatch = 256
 
 func (e *engine) tell(ctx actor.Context, m messages.Tell) {
 	d, err := e.encode(m.Slot, m.Body)
@@ -45,7 +53,22 @@ func (e *engine) tell(ctx actor.Context, m messages.Tell) {
 		}
 		return
 	}
-	ctx.Send(e.server, d)
+	e.outbox = append(e.outbox, d)
+	switch len(e.outbox) {
+	case 1:
+		ctx.Send(ctx.Self(), post{})
+	case maxBatch:
+		e.post(ctx)
+	}
+}
+
+// post sends on what tell has collected. Whoever sends the server anything else calls it
+// first, so that everything arrives in its order.
+func (e *engine) post(ctx actor.Context) {
+	if len(e.outbox) > 0 {
+		ctx.Send(e.server, e.outbox)
+		e.outbox = make(actors.Mail, 0, min(maxBatch, 2*len(e.outbox)))
+	}
 }
 
 func (e *engine) ask(ctx actor.Context, m messages.Ask) {
@@ -66,7 +89,8 @@ func (e *engine) ask(ctx actor.Context, m messages.Ask) {
 	d.ID = a.last
 	id, root, self := a.last, ctx.ActorSystem().Root, ctx.Self()
 	a.open[id] = &ask{from: ctx.Sender(), timer: time.AfterFunc(limit, func() { root.Send(self, expired{id}) })}
-	ctx.Send(e.server, d)
+	e.outbox = append(e.outbox, d)
+	e.post(ctx)
 }
 
 // encode turns a body into bytes, once, here in the top.

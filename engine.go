@@ -46,6 +46,7 @@ type engine struct {
 	server *actor.PID // the server, or the supervisor
 	events *actor.PID // publishes
 	asks   asks
+	outbox actors.Mail // for the server, in this moment
 	census census
 	stop   *messages.Stop
 	ended  bool
@@ -167,6 +168,14 @@ func (e *engine) keeper(ctx actor.Context, c messages.Configure) *actor.Props {
 
 func (e *engine) running(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case messages.Tell:
+		e.tell(ctx, m)
+	case messages.Ask:
+		e.ask(ctx, m)
+	case post:
+		e.post(ctx)
+	case messages.Reply:
+		e.asks.reply(ctx, m) // for who asked, and nobody else
 	case loaded:
 		e.loaded(ctx, m)
 	case logConfigured:
@@ -182,6 +191,7 @@ func (e *engine) running(ctx actor.Context) {
 	case messages.Event:
 		e.heard(ctx, m)
 	case messages.Command:
+		e.post(ctx)
 		e.command(ctx, m)
 	}
 }
@@ -257,8 +267,6 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 	switch m := m.(type) {
 	case messages.Requested:
 		e.command(ctx, m.Command)
-	case messages.Reply:
-		e.asks.reply(ctx, m)
 	case messages.ServerReady:
 		if e.up != nil {
 			e.up()

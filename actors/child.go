@@ -38,6 +38,8 @@ type (
 
 // What such an actor takes beside commands.
 type (
+	// Mail is user messages, in their order: those that came together travel together.
+	Mail []messages.Deliver
 	// Kill ends a process's group without asking. A goroutine can't be killed.
 	Kill struct{}
 	// Disown closes a process's life-line: it learns that its parent is gone and ends by

@@ -167,6 +167,8 @@ func (p *Proxy) starting(ctx actor.Context) {
 		p.killed = true
 	case Timing:
 		p.retime(m)
+	case Mail:
+		p.refuseAll(ctx, m, "the worker is starting")
 	case messages.Deliver:
 		p.refuse(ctx, m, "the worker is starting")
 	case messages.Command:
@@ -192,10 +194,10 @@ func (p *Proxy) living(ctx actor.Context) {
 		if p.alarm.Due(m) {
 			p.look(ctx)
 		}
+	case Mail:
+		p.deliver(ctx, m)
 	case messages.Deliver:
-		if err := p.child.Deliver(m); err != nil {
-			p.refuse(ctx, m, err.Error())
-		}
+		p.deliver(ctx, Mail{m})
 	case messages.Command:
 		p.pass(m)
 	}
@@ -215,6 +217,8 @@ func (p *Proxy) ended(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case childEvent:
 		<-p.room
+	case Mail:
+		p.refuseAll(ctx, m, "the worker has ended")
 	case messages.Deliver:
 		p.refuse(ctx, m, "the worker has ended")
 	}
@@ -337,6 +341,21 @@ func (p *Proxy) signal(name string) error {
 func (p *Proxy) pass(c messages.Command) {
 	if err := p.child.Send(c); err != nil {
 		p.Log.WithField("incarnation", p.Incarnation.String()).Debugf("pass %s on: %v", c, err)
+	}
+}
+
+// deliver hands messages on to the child.
+func (p *Proxy) deliver(ctx actor.Context, mail Mail) {
+	for _, d := range mail {
+		if err := p.child.Deliver(d); err != nil {
+			p.refuse(ctx, d, err.Error())
+		}
+	}
+}
+
+func (p *Proxy) refuseAll(ctx actor.Context, mail Mail, why string) {
+	for _, d := range mail {
+		p.refuse(ctx, d, why)
 	}
 }
 

@@ -104,8 +104,8 @@ func (s *supervisor) preparing(ctx actor.Context) {
 		}
 	case messages.Configure:
 		s.configure(ctx, m)
-	case messages.Deliver:
-		s.refuse(ctx, m)
+	case actors.Mail, messages.Deliver:
+		s.refuse(ctx, mail(m))
 	}
 }
 
@@ -127,8 +127,8 @@ func (s *supervisor) keeping(ctx actor.Context) {
 		for _, pid := range s.servers {
 			ctx.Send(pid, m)
 		}
-	case messages.Deliver:
-		s.deliver(ctx, m)
+	case actors.Mail, messages.Deliver:
+		s.deliver(ctx, mail(m))
 	case actors.Rang:
 		if s.alarm.Due(m) {
 			s.step(ctx, tick{})
@@ -268,8 +268,8 @@ func (s *supervisor) configure(ctx actor.Context, m messages.Configure) {
 	s.step(ctx, genConfigure{newGenPolicy(cfg)})
 }
 
-// deliver passes a user's message to the server that has the ready workers.
-func (s *supervisor) deliver(ctx actor.Context, m messages.Deliver) {
+// deliver passes users' messages to the server that has the ready workers.
+func (s *supervisor) deliver(ctx actor.Context, m actors.Mail) {
 	if s.mind.current == nil {
 		s.refuse(ctx, m)
 		return
@@ -277,12 +277,14 @@ func (s *supervisor) deliver(ctx actor.Context, m messages.Deliver) {
 	s.send(ctx, s.mind.current.number, m)
 }
 
-func (s *supervisor) refuse(ctx actor.Context, m messages.Deliver) {
-	if m.ID == 0 {
-		s.Log.Warnf("a message to slot %d is dropped: no server is running", m.Slot)
-		return
+func (s *supervisor) refuse(ctx actor.Context, all actors.Mail) {
+	for _, d := range all {
+		if d.ID == 0 {
+			s.Log.Warnf("a message to slot %d is dropped: no server is running", d.Slot)
+			continue
+		}
+		s.up(ctx, messages.Reply{ID: d.ID, Err: "no server is running"})
 	}
-	s.up(ctx, messages.Reply{ID: m.ID, Err: "no server is running"})
 }
 
 func (s *supervisor) send(ctx actor.Context, number int, m any) {
@@ -339,8 +341,9 @@ func (s *supervisor) finish(ctx actor.Context, exit messages.Exit) {
 }
 
 func (s *supervisor) ended(ctx actor.Context) {
-	if m, ok := ctx.Message().(messages.Deliver); ok {
-		s.refuse(ctx, m)
+	switch m := ctx.Message().(type) {
+	case actors.Mail, messages.Deliver:
+		s.refuse(ctx, mail(m))
 	}
 }
 
