@@ -1,10 +1,11 @@
 // Server is the counterpart of ServerEngine's example program: a TCP server that answers
 // each connection with one line, and whose workers end on demand, to try what happens then.
 //
-//	go run ./examples/server -t process -w 4
+//	go build -o server ./examples/server
+//	./server -t process -w 4        a daemon; with -f it stays in the foreground
 //	nc 127.0.0.1 12345
 //	tail -f myserver.log
-//	kill -TERM <pid>       the pid is in the first line of the log
+//	kill -TERM $(cat myserver.pid)
 //
 // It logs to myserver.log and has its pid in myserver.pid, both in the working directory.
 package main
@@ -15,10 +16,14 @@ import (
 	"github.com/serverengine/serverengine-go"
 )
 
-// main runs in every process of the tree: a worker process reads the same flags.
+// main runs in every process of the tree: a worker process reads the same flags. Only a
+// spawned command, which is no process of the library's, is something else.
 func main() {
+	if text := os.Getenv(commandEnv); text != "" {
+		os.Exit(command(text))
+	}
 	o := parseFlags(os.Args[1:])
-	app := serverengine.App{Name: "myserver", Worker: newWorker, Server: newServer}
+	app := serverengine.App{Name: "myserver", Worker: newWorker, Spawn: spawn, Server: newServer}
 	os.Exit(serverengine.Run(app, o.source()))
 }
 

@@ -39,15 +39,15 @@ func parseFlags(args []string) options {
 
 func readFlags(args []string, out io.Writer) (options, error) {
 	cfg := serverengine.Default()
-	cfg.Log, cfg.PidPath = "myserver.log", "myserver.pid"
+	cfg.Log, cfg.PidPath, cfg.DaemonProcessName = "myserver.log", "myserver.pid", "mydaemon"
 	set := defaults
 	var o options
 
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	fs.SetOutput(out)
-	fs.Bool("f", true, "stay in the foreground: always, in this version")
-	fs.BoolVar(&cfg.Supervisor, "x", false, "keep the server by a supervisor process: refused in this version")
-	fs.Func("t", "worker `type`: embedded (default), thread or process", func(v string) error {
+	foreground := fs.Bool("f", false, "stay in the foreground; without it the program becomes a daemon")
+	fs.BoolVar(&cfg.Supervisor, "x", false, "keep the server by a supervisor process")
+	fs.Func("t", "worker `type`: embedded (default), thread, process or spawn", func(v string) error {
 		cfg.Set("worker_type", v)
 		return nil
 	})
@@ -76,6 +76,7 @@ func readFlags(args []string, out io.Writer) (options, error) {
 		fs.Usage()
 		return o, err
 	}
+	cfg.Daemonize = !*foreground
 	set.into(&cfg)
 	o.config = cfg
 	return o, nil

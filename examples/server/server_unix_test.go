@@ -62,6 +62,14 @@ func start(t *testing.T, flags ...string) *running {
 
 func startIn(t *testing.T, dir string, flags ...string) *running {
 	t.Helper()
+	r := prepare(t, dir, append([]string{"-f"}, flags...)...)
+	r.run()
+	return r
+}
+
+// prepare makes the command that run starts.
+func prepare(t *testing.T, dir string, flags ...string) *running {
+	t.Helper()
 	r := &running{t: t, dir: dir, port: freePort(t), ended: make(chan struct{}), pids: map[int]bool{}}
 	args := append([]string{"-c", `"$0" "$@"; echo "the shell saw $?"`, binary, "-b", "127.0.0.1", "-p", strconv.Itoa(r.port)}, flags...)
 	r.shell = exec.Command("sh", args...)
@@ -69,15 +77,19 @@ func startIn(t *testing.T, dir string, flags ...string) *running {
 	r.shell.Stdout, r.shell.Stderr = &r.out, &r.out
 	r.shell.Env = append(os.Environ(), "SERVERENGINE_CONFIG_ORPHAN_TIMEOUT=2", "SERVERENGINE_CONFIG_WORKER_READY_AFTER=0.05")
 	r.shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from the terminal of the test
+	return r
+}
+
+func (r *running) run() {
+	r.t.Helper()
 	if err := r.shell.Start(); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	go func() {
 		_ = r.shell.Wait()
 		close(r.ended)
 	}()
-	t.Cleanup(r.cleanup)
-	return r
+	r.t.Cleanup(r.cleanup)
 }
 
 // cleanup ends what a failed test has left. Workers see the death of the top process.
@@ -89,6 +101,9 @@ func (r *running) cleanup() {
 		<-r.ended
 	}
 	for pid := range r.pids {
+		if r.t.Failed() {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // gone, at best
+		}
 		r.until(fmt.Sprintf("worker process %d is gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
 	}
 	if r.t.Failed() {
@@ -151,6 +166,34 @@ func (r *running) top() int {
 	return number(r.t, regexp.MustCompile(`pid (\d+) listens`).FindStringSubmatch(r.log())[1])
 }
 
+// server is the pid of a generation's server process, from the log of its supervisor.
+func (r *running) server(generation int) int {
+	r.t.Helper()
+	started := regexp.MustCompile(fmt.Sprintf(`server started generation=%d server_pid=(\d+)`, generation))
+	m := started.FindStringSubmatch(r.log())
+	if m == nil {
+		r.t.Fatalf("the log has no %s", started)
+	}
+	return number(r.t, m[1])
+}
+
+// pidOf is the pid of a worker's first life, as the server has seen it.
+func (r *running) pidOf(id int) int {
+	r.t.Helper()
+	started := fmt.Sprintf(`worker started incarnation=1\.%d\.1 worker=%d worker_pid=(\d+)`, id, id)
+	r.logged(started)
+	return number(r.t, regexp.MustCompile(started).FindStringSubmatch(r.log())[1])
+}
+
+func (r *running) pidFile() int {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir, "myserver.pid"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return number(r.t, strings.TrimSpace(string(b)))
+}
+
 func (r *running) signal(pid int, s syscall.Signal) {
 	r.t.Helper()
 	if err := syscall.Kill(pid, s); err != nil {
@@ -158,7 +201,7 @@ func (r *running) signal(pid int, s syscall.Signal) {
 	}
 }
 
-type answer struct {
+type reply struct {
 	message     string
 	worker, pid int
 }
@@ -166,7 +209,7 @@ type answer struct {
 var answerLine = regexp.MustCompile(`^(.*) worker=(\d+) pid=(\d+)\n$`)
 
 // ask connects once. ok is false while nobody listens.
-func (r *running) ask() (a answer, ok bool) {
+func (r *running) ask() (a reply, ok bool) {
 	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)), patience)
 	if err != nil {
 		return a, false
@@ -180,7 +223,7 @@ func (r *running) ask() (a answer, ok bool) {
 	if m == nil {
 		r.t.Fatalf("the answer is %q", b)
 	}
-	return answer{m[1], number(r.t, m[2]), number(r.t, m[3])}, true
+	return reply{m[1], number(r.t, m[2]), number(r.t, m[3])}, true
 }
 
 var workLine = regexp.MustCompile(`#(\d+)\]  INFO -- : .* work! incarnation=1\.(\d+)\.`)
@@ -226,12 +269,17 @@ func TestTypes(t *testing.T) {
 		kind    string
 		workers int
 		own     bool // each worker has a process of its own
-	}{{"embedded", 1, false}, {"thread", 3, false}, {"process", 3, true}} {
+	}{{"embedded", 1, false}, {"thread", 3, false}, {"process", 3, true}, {"spawn", 3, true}} {
 		t.Run(c.kind, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, "-f", "-t", c.kind, "-w", strconv.Itoa(c.workers))
+			r := start(t, "-t", c.kind, "-w", strconv.Itoa(c.workers))
 			top := r.top()
 			pids := r.workers(c.workers)
+			if c.kind == "spawn" { // its first lines may bear the pid of its keeper
+				for id := range pids {
+					pids[id] = r.pidOf(id)
+				}
+			}
 			for id, pid := range pids {
 				if id >= c.workers || (pid != top) != c.own {
 					t.Errorf("worker %d runs in pid %d, the top is %d", id, pid, top)
@@ -264,6 +312,9 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	o, err = readFlags([]string{"-u", "3", "-u", "7", "-i", "-x"}, io.Discard)
+	if !o.config.Daemonize || c.DaemonProcessName != "mydaemon" {
+		t.Errorf("%+v", o.config)
+	}
 	if err != nil || !slices.Equal(o.config.UnrecoverableExitCodes, []int{3, 7}) || !o.config.StopImmediatelyAtUnrecoverableExit || !o.config.Supervisor {
 		t.Errorf("%+v, %v", o.config, err)
 	}
@@ -290,6 +341,9 @@ func TestExitCodes(t *testing.T) {
 		{name: "threads", flags: "-t thread -w 2 -e 3 -u 3 -s 0.3", code: 3, has: `exit 3 `, hasNot: stopsOthers},
 		{name: "threads, stop at once", flags: "-t thread -w 8 -e 3 -u 3 -i -r -s 10", code: 3, has: stopsOthers},
 		{name: "embedded", flags: "-t embedded -e 4 -u 4 -s 0.3", code: 4},
+		{name: "spawned commands", flags: "-t spawn -w 2 -e 6 -u 6 -s 0.3", code: 6, has: `exit 6 `, hasNot: stopsOthers},
+		{name: "under a supervisor", flags: "-x -t process -w 2 -e 3 -u 3 -s 0.3", code: 3, has: `exit 3 `},
+		{name: "under a supervisor, stop at once", flags: "-x -t process -w 8 -e 3 -u 3 -i -r -s 10", code: 3, has: stopsOthers},
 		{name: "at random", flags: "-t thread -w 1 -e 5 -u 5 -r -s 0.5", code: 5, has: `Stop (0s|\d+ms) later with code 5`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -319,6 +373,66 @@ func TestRecoverable(t *testing.T) {
 	if code := r.code(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestStopAfterUnrecoverable: a stop that was asked for is code 0, whatever happened before.
+func TestStopAfterUnrecoverable(t *testing.T) {
+	t.Parallel()
+	r := start(t, "-t", "thread", "-w", "40", "-e", "3", "-u", "3", "-r", "-s", "60")
+	r.logged(`worker exited unexpectedly: exit 3 `)
+	r.signal(r.top(), syscall.SIGTERM)
+	if code := r.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestSupervisor: INT is a live restart, and a killed server is replaced.
+func TestSupervisor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "my.yml"), "server_restart_wait: 0.1\n")
+	r := startIn(t, dir, "-x", "-t", "process", "-w", "2", "-c", "my.yml")
+	r.logged(`server started generation=1 `)
+	r.logged(`server ready generation=1`)
+	top := r.pidFile()
+	if first := r.top(); first == top {
+		t.Errorf("pid %d is both supervisor and server", top)
+	}
+	r.signal(top, syscall.SIGINT)
+	r.logged(`server exited: exit 0 .*generation=1 `)
+	r.logged(`server ready generation=2`)
+	r.signal(r.server(2), syscall.SIGKILL)
+	r.logged(`server exited unexpectedly: signal KILL .*generation=2 `)
+	r.logged(`server ready generation=3`)
+	if _, ok := r.ask(); !ok {
+		t.Error("nobody answers")
+	}
+	r.signal(top, syscall.SIGTERM)
+	if code := r.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestDaemon: without -f the caller returns at once with code 0, and the daemon is known
+// by its pid file.
+func TestDaemon(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, t.TempDir(), "-t", "thread", "-w", "1")
+	r.run()
+	if code := r.code(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	pid := r.pidFile()
+	r.pids[pid] = true
+	if a, ok := r.ask(); !ok || a.pid != pid {
+		t.Errorf("%+v, %v", a, ok)
+	}
+	r.signal(pid, syscall.SIGTERM)
+	r.logged("Server stopped")
+	r.until("the pid file is gone", func() bool {
+		_, err := os.Stat(filepath.Join(r.dir, "myserver.pid"))
+		return errors.Is(err, os.ErrNotExist)
+	})
 }
 
 // TestFile: the file wins over the flags, and a reload reads it again.
@@ -389,7 +503,7 @@ func TestRefused(t *testing.T) {
 
 // TestSignals holds the table of signals in README.md, as far as the outside can tell.
 func TestSignals(t *testing.T) {
-	for _, kind := range []string{"embedded", "thread", "process"} {
+	for _, kind := range []string{"embedded", "thread", "process", "spawn"} {
 		for _, c := range []struct {
 			signal syscall.Signal
 			ends   bool
