@@ -12,7 +12,7 @@
 // What holds whatever a child does:
 //
 //   - Only the parent holds the other end of a child's pipes, so the end of file on the
-//     down pipe means that the parent is gone, within a millisecond and without polling.
+//     down pipe means that the parent is gone: seen within milliseconds, without polling.
 //   - The exit status comes from wait. A process is seen dead first, then its group is
 //     killed, then it is reaped: no signal ever reaches a stranger, and what a child leaves
 //     in its group does not survive it (what left the group does, and cannot hold up Exited

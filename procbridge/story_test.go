@@ -220,3 +220,19 @@ func TestTheDeadTakeNothing(t *testing.T) {
 	}
 	c.CloseLifeline()
 }
+
+// Whoever stops reading the events stops the child's talk, and neither its end nor its reap.
+func TestUnreadEventsHoldUpNoReap(t *testing.T) {
+	clean(t)
+	c := play(t, "chatty")
+	pid := c.Pid()
+	eventually(t, "the events are full", func() bool { return len(c.Events()) == eventQueue })
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is reaped", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+	if n := len(c.Events()); n != eventQueue {
+		t.Errorf("%d events wait: somebody has read", n)
+	}
+	c.wantExit(messages.ExitSignal, 128+9)
+}
