@@ -23,6 +23,9 @@ type ServerOptions struct {
 	Images Images
 	// Timing is what a configuration says about the workers' processes.
 	Timing func(config.Config) actors.Timing
+	// Memory is how much memory of its own a process has, in bytes. It may block; nil =
+	// worker_max_memory has no effect.
+	Memory func(pid int) (int64, error)
 	Hooks  Hooks
 	Config config.Config
 	Body   messages.Configure // the same, encoded, with its version
@@ -54,6 +57,7 @@ type server struct {
 	again    *messages.Restart // likewise
 	exit     messages.Exit
 	recycler recycler
+	scale    *time.Timer // of the next look at the workers' memory
 }
 
 // kid is the hands' side of a life.
@@ -89,6 +93,9 @@ func (s *server) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		s.alarm.Stop()
 		s.behavior.Become(s.ended)
+		if s.scale != nil {
+			s.scale.Stop()
+		}
 	case *actor.Stopped:
 		s.Images.Keep(nil)
 	default:
@@ -139,6 +146,7 @@ func (s *server) preparing(ctx actor.Context) {
 		if s.again != nil {
 			s.openImage(ctx, *s.again)
 		}
+		s.weigh(ctx)
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
@@ -172,6 +180,10 @@ func (s *server) keeping(ctx actor.Context) {
 		}
 	case *actor.Terminated:
 		s.lost(ctx, m.Who)
+	case weighNow:
+		s.weigh(ctx)
+	case weights:
+		s.weighed(ctx, m)
 	default:
 		s.heard(ctx)
 	}
@@ -199,6 +211,7 @@ func (s *server) logged(err error) {
 func (s *server) heard(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case actors.ChildStarted:
+		s.recycler.started(m.Incarnation, m.Pid)
 		s.step(ctx, messages.WorkerStarted{Incarnation: m.Incarnation, Pid: m.Pid})
 	case actors.ChildReady:
 		if k := s.kids[m.Incarnation]; k != nil {
@@ -206,12 +219,22 @@ func (s *server) heard(ctx actor.Context) {
 		}
 		s.step(ctx, messages.WorkerReady{Incarnation: m.Incarnation})
 	case actors.ChildFailing:
-		s.logOf(m.Incarnation).Errorf("worker is to be ended: %s", m.Why)
+		s.failing(ctx, m)
 	case actors.ChildSaid:
 		s.said(ctx, m)
 	case actors.ChildExited:
 		s.gone(ctx, m)
 	}
+}
+
+// failing says that a worker is being ended, or would be if it could.
+func (s *server) failing(ctx actor.Context, m actors.ChildFailing) {
+	if s.fleet.policy.killable {
+		s.logOf(m.Incarnation).Errorf("worker is to be ended: %s", m.Why)
+		return
+	}
+	s.logOf(m.Incarnation).Errorf("worker is stuck, and a goroutine can't be ended: %s", m.Why)
+	s.up(ctx, messages.WorkerStuck{Incarnation: m.Incarnation})
 }
 
 func (s *server) said(ctx actor.Context, m actors.ChildSaid) {
@@ -307,6 +330,7 @@ func (s *server) configure(ctx actor.Context, m messages.Configure) {
 	}
 	s.tellAll(ctx, m)
 	s.step(ctx, configure{newPolicy(cfg, s.Guest)})
+	s.weigh(ctx)
 }
 
 func (s *server) tellAll(ctx actor.Context, m any) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
@@ -21,6 +22,9 @@ type goroutine struct {
 	slot  Slot
 	life  *life
 	log   *logrus.Logger
+	alarm actors.Alarm // rings when the worker's code has been silent for too long
+	beat  time.Time    // last progress; zero = the code never said so
+	late  bool         // it was said that it makes none
 }
 
 type (
@@ -41,7 +45,12 @@ func (g *goroutine) Receive(ctx actor.Context) {
 		g.start(ctx)
 	case lifeSaid:
 		g.said(ctx, m.event)
+	case actors.Rang:
+		if g.alarm.Due(m) {
+			g.look(ctx)
+		}
 	case lifeEnded:
+		g.alarm.Stop()
 		ctx.Send(ctx.Parent(), actors.ChildExited{Incarnation: g.birth.incarnation, Exit: m.exit})
 	case messages.Stop:
 		g.life.stop(&StopCause{Reason: m.Reason})
@@ -81,9 +90,35 @@ func (g *goroutine) said(ctx actor.Context, e messages.Event) {
 	switch e.(type) {
 	case messages.Ready:
 		ctx.Send(ctx.Parent(), actors.ChildReady{Incarnation: g.birth.incarnation})
+	case messages.Progress:
+		g.beat, g.late = time.Now(), false
+		g.watch(ctx)
 	default:
 		ctx.Send(ctx.Parent(), actors.ChildSaid{Incarnation: g.birth.incarnation, Event: e})
 	}
+}
+
+// watch sets the alarm for when the next sign of progress is due.
+func (g *goroutine) watch(ctx actor.Context) {
+	if limit := g.life.self.Config().WorkerProgressTimeout; limit >= 0 && !g.beat.IsZero() {
+		g.alarm.Set(ctx, g.beat.Add(limit))
+	}
+}
+
+// look says once that the worker's code makes no progress. A goroutine can't be ended, so
+// that is all that can be done.
+func (g *goroutine) look(ctx actor.Context) {
+	silent := time.Since(g.beat)
+	limit := g.life.self.Config().WorkerProgressTimeout
+	if g.late || limit < 0 {
+		return
+	}
+	if silent < limit { // the limit was raised meanwhile
+		g.watch(ctx)
+		return
+	}
+	g.late = true
+	ctx.Send(ctx.Parent(), actors.ChildFailing{Incarnation: g.birth.incarnation, Why: fmt.Sprintf("no progress for %s", silent.Round(time.Millisecond))})
 }
 
 func (g *goroutine) configure(m messages.Configure) {
