@@ -30,7 +30,6 @@ type use struct {
 	jobs, maxJobs int
 	pid           int
 	maxMemory     int64
-	heavy         bool // it was said already
 }
 
 func (r *recycler) configure(c config.Config) {
@@ -49,7 +48,7 @@ func (r *recycler) configure(c config.Config) {
 
 func (r *recycler) limit(u *use) {
 	less := 1 - rand.Float64()*r.jitter
-	u.maxJobs, u.maxMemory, u.heavy = int(less*float64(r.maxJobs)), int64(less*float64(r.maxMemory)), false
+	u.maxJobs, u.maxMemory = int(less*float64(r.maxJobs)), int64(less*float64(r.maxMemory))
 }
 
 func (r *recycler) born(inc messages.Incarnation) {
@@ -83,10 +82,10 @@ func (r *recycler) jobsDone(inc messages.Incarnation, n int) string {
 // weighed returns why a life is to be replaced, if it has grown too much.
 func (r *recycler) weighed(inc messages.Incarnation, bytes int64) string {
 	u := r.lives[inc]
-	if u == nil || u.heavy || r.maxMemory <= 0 || bytes < u.maxMemory {
+	if u == nil || r.maxMemory <= 0 || bytes < u.maxMemory {
 		return ""
 	}
-	u.heavy = true
+	u.maxMemory = bytes + r.maxMemory/10 // the next try, should its replacement fail
 	return fmt.Sprintf("worker_max_memory: %d bytes", bytes)
 }
 
