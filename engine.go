@@ -206,7 +206,7 @@ func (e *engine) command(ctx actor.Context, c messages.Command) {
 	case messages.LiveRestart:
 		e.liveRestart(ctx)
 	case messages.Restart:
-		e.load(ctx, request{restart: &c, from: ctx.Sender()})
+		e.load(ctx, request{restart: &c})
 	case messages.Reload:
 		e.load(ctx, request{from: ctx.Sender()})
 	case messages.Scale:

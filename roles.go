@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ var initialised atomic.Bool
 // programPath is the path this program was started by, symlinks kept. It is resolved
 // before anything could change the working directory.
 var programPath string
+
+// theTop is the pid of the top process of this tree.
+var theTop = os.Getpid()
 
 // enterRole finds out which process of the tree this is. In a child it does the child's
 // work and exits; in the top it returns.
@@ -51,6 +55,9 @@ func runChild(parent *procbridge.Parent, apps []App) int {
 			continue
 		}
 		programPath = parent.Info(workers.InfoProgram)
+		if n, err := strconv.Atoi(parent.Info(workers.InfoTop)); err == nil {
+			theTop = n
+		}
 		if parent.Info(workers.InfoRole) == workers.RoleServer {
 			return runServerProcess(parent, app)
 		}

@@ -76,7 +76,7 @@ func (s *Server) Share(name string, value any) error {
 	return nil
 }
 
-// Engine takes a command for the whole tree, for example messages.Restart.
+// Send takes a command for the whole tree, for example messages.Restart.
 func (s *Server) Send(c messages.Command) { s.send(c) }
 
 func (s *Server) values() map[string][]byte {

@@ -18,7 +18,7 @@ func serverOptions(app App, code *Server, top workers.Top, log *logrus.Logger, g
 		program = programPath
 	}
 	images := newImages(program)
-	spawner := &workers.Spawner{Code: app.code(), Top: top, Log: log, Program: programPath}
+	spawner := &workers.Spawner{Code: app.code(), Top: top, Log: log, Program: programPath, TopPid: theTop}
 	return supervisor.ServerOptions{
 		Generation: generation,
 		Spawn: func(inc messages.Incarnation, n int, cfg config.Config, c messages.Configure) *actor.Props {
@@ -34,7 +34,7 @@ func serverOptions(app App, code *Server, top workers.Top, log *logrus.Logger, g
 // supervisorOptions puts a supervisor actor together.
 func supervisorOptions(app App, h *house, cfg Config, c messages.Configure) supervisor.SupervisorOptions {
 	images := newImages(programPath)
-	spawner := &workers.Spawner{Code: app.code(), Top: h, Log: h.log, Program: programPath}
+	spawner := &workers.Spawner{Code: app.code(), Top: h, Log: h.log, Program: programPath, TopPid: theTop}
 	return supervisor.SupervisorOptions{
 		Spawn: func(generation, n int, cfg config.Config, c messages.Configure) *actor.Props {
 			return spawner.ServerProps(generation, func() *procbridge.Image { return images.get(n) },

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -136,11 +137,21 @@ func (c *child) begin(b messages.Begin) error {
 	}
 	c.life = newLife(birth{
 		incarnation: b.Incarnation, config: cfg, version: b.Version, shared: b.Shared,
-		host: childHost{c.client}, logger: c.log, fields: workerFields(b.Incarnation), code: c.code, crash: true,
+		host: childHost{c.client}, topPid: topPid(c.parent), logger: c.log, fields: workerFields(b.Incarnation), code: c.code, crash: true,
 		say: c.say, exited: func(e messages.Exit) { c.exited <- e },
 	})
 	c.life.start()
+	go c.life.consume(c.parent.Deliveries())
 	return nil
+}
+
+// topPid is 0 for the child of a program that is not ours.
+func topPid(p *procbridge.Parent) int {
+	n, err := strconv.Atoi(p.Info(InfoTop))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // say sends an event up. It fails only when the parent is gone, which Commands tells.
@@ -160,7 +171,7 @@ func (h childHost) ListenPacket(network, address string, o sockets.ListenOptions
 
 // serve runs until the life has ended.
 func (c *child) serve() int {
-	commands, deliveries := c.parent.Commands(), c.parent.Deliveries()
+	commands := c.parent.Commands()
 	for {
 		select {
 		case m, open := <-commands:
@@ -173,12 +184,6 @@ func (c *child) serve() int {
 				return 0
 			}
 			c.command(m)
-		case d, open := <-deliveries:
-			if !open {
-				deliveries = nil
-				continue
-			}
-			c.life.deliver(d)
 		case s := <-c.signal:
 			c.command(c.commandOf(s))
 		case e := <-c.exited:
@@ -285,6 +290,7 @@ func (c *child) end(e messages.Exit) int {
 	if c.orphan {
 		procbridge.KillOwnGroup() // what it leaves behind has no parent that would
 	}
+	c.life.refuseRest(c.parent.Deliveries())
 	_ = c.parent.Flush(flushWait) // who does not read for so long is gone
 	return e.Code
 }

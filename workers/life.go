@@ -29,7 +29,9 @@ type life struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	timer  *time.Timer // of ByRun
+	timer  *time.Timer   // of ByRun
+	made   func()        // closes begun
+	begun  chan struct{} // closed when there is a worker, or will be none
 
 	mu      sync.Mutex
 	worker  Worker
@@ -48,6 +50,7 @@ type birth struct {
 	version     uint64
 	shared      map[string][]byte
 	host        Host
+	topPid      int
 	logger      *logrus.Logger
 	fields      logrus.Fields
 	code        Code
@@ -59,9 +62,11 @@ type birth struct {
 func newLife(b birth) *life {
 	l := &life{code: b.code, say: b.say, onExit: b.exited, crash: b.crash, version: b.version, queue: max(1, b.config.WorkerQueueSize)}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	l.begun = make(chan struct{})
+	l.made = sync.OnceFunc(func() { close(l.begun) })
 	l.self = &Self{
 		incarnation: b.incarnation, logger: b.logger.WithFields(b.fields), shared: b.shared,
-		host: b.host, ctx: l.ctx, say: b.say,
+		host: b.host, topPid: b.topPid, ctx: l.ctx, say: b.say,
 	}
 	l.self.config.Store(&b.config)
 	return l
@@ -101,6 +106,7 @@ func (l *life) work() error {
 	l.mu.Lock()
 	l.worker = w
 	l.mu.Unlock()
+	l.made()
 	l.poke()
 	err = w.Run(l.ctx, l.self)
 	if err == nil && l.code.Readiness == ByRun {
@@ -138,9 +144,10 @@ func (l *life) end(exit messages.Exit) {
 	left := l.inbox
 	l.inbox = nil
 	l.mu.Unlock()
+	l.made()
 	l.cancel(&StopCause{Reason: "Run has returned"})
 	for _, d := range left {
-		l.answer(d, nil, errors.New("the worker has ended"))
+		l.answer(d, nil, errEnded)
 	}
 	l.onExit(exit)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/internal/account"
@@ -45,7 +46,7 @@ func (s *Spawner) startOurs(inc messages.Incarnation, image func() *procbridge.I
 	defer program.Release()
 	return s.startWire(inc, c, procbridge.Command{
 		Image: program, Args: append([]string{o.name}, os.Args[1:]...), Env: o.env, User: o.user,
-		Info: map[string]string{InfoRole: o.role, InfoApp: s.Code.Name, InfoProgram: s.Program},
+		Info: map[string]string{InfoRole: o.role, InfoApp: s.Code.Name, InfoProgram: s.Program, InfoTop: strconv.Itoa(s.TopPid)},
 	}, o.command)
 }
 

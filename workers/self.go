@@ -25,10 +25,12 @@ type Self struct {
 	logger      *logrus.Entry
 	shared      map[string][]byte
 	host        Host
+	topPid      int
 	ctx         context.Context
 	say         func(messages.Event)
 	ready       sync.Once
 	lastBeat    atomic.Int64 // nanoseconds, of monoStart
+	jobs        atomic.Int64 // done and not told yet
 	tracker     sockets.Tracker
 }
 
@@ -43,6 +45,10 @@ func (s *Self) ID() int { return s.incarnation.Slot }
 
 // Incarnation is this life's name: generation.slot.life.
 func (s *Self) Incarnation() string { return s.incarnation.String() }
+
+// TopPid is the process that operators know: the one to send signals to. It stays the same
+// over every restart.
+func (s *Self) TopPid() int { return s.topPid }
 
 // Config is the configuration in force for this worker. A reload changes it just before
 // the worker's Reload is called.
@@ -125,10 +131,12 @@ func (s *Self) Beat() {
 	s.say(messages.Progress{})
 }
 
-// Done counts one finished unit of work, for worker_max_jobs. It implies Beat only once
-// Beat was used.
+// Done counts one finished unit of work, for worker_max_jobs. It implies Beat once Beat was
+// used. It is cheap: counts are told to the parent together, a moment later.
 func (s *Self) Done() {
-	s.say(messages.JobsDone{N: 1})
+	if s.jobs.Add(1) == 1 {
+		time.AfterFunc(beatEvery, func() { s.say(messages.JobsDone{N: int(s.jobs.Swap(0))}) })
+	}
 	if s.lastBeat.Load() != 0 {
 		s.Beat()
 	}
@@ -164,5 +172,14 @@ func (s *Self) Engine() Engine { return Engine{say: s.say} }
 type Engine struct{ say func(messages.Event) }
 
 // Send asks the top process for a command, for example messages.Restart. Nothing is
-// acknowledged; what cannot be done is logged there.
-func (e Engine) Send(c messages.Command) { e.say(messages.Requested{Command: c}) }
+// acknowledged; what cannot be done is logged there. The error says that such a command
+// can't be asked for from below.
+func (e Engine) Send(c messages.Command) error {
+	switch c.(type) {
+	case messages.Stop, messages.Restart, messages.LiveRestart, messages.Interrupt, messages.Reload,
+		messages.Scale, messages.ScaleBy, messages.Dump:
+		e.say(messages.Requested{Command: c})
+		return nil
+	}
+	return fmt.Errorf("ask the engine for %T: a worker can ask for Stop, Restart, LiveRestart, Reload, Scale, ScaleBy and Dump", c)
+}

@@ -26,6 +26,7 @@ const (
 	InfoRole    = "role"
 	InfoApp     = "app"
 	InfoProgram = "program" // path that a restart looks at again
+	InfoTop     = "top"     // pid of the top process
 	RoleWorker  = "worker"
 	RoleServer  = "server"
 )
@@ -133,6 +134,8 @@ type Spawner struct {
 	Log  *logrus.Logger
 	// Program is the path that this program was started by.
 	Program string
+	// TopPid is the pid of the top process.
+	TopPid int
 }
 
 // Props is the actor of one incarnation, of the type that the configuration says. image
@@ -148,7 +151,7 @@ func (s *Spawner) Props(inc messages.Incarnation, image func() *procbridge.Image
 	}
 	return newGoroutine(birth{
 		incarnation: inc, config: c.Config, version: c.Version, shared: c.Shared,
-		host: s.Top, logger: s.Log, fields: workerFields(inc), code: s.Code,
+		host: s.Top, topPid: s.TopPid, logger: s.Log, fields: workerFields(inc), code: s.Code,
 	}, slot)
 }
 

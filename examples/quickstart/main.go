@@ -1,4 +1,5 @@
-// Quickstart: an HTTP server of four worker processes on one port, and what to try with it.
+// Quickstart: an HTTP server of four worker processes on one port, under a supervisor, and
+// what to try with it.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 
 func main() {
 	cfg := serverengine.Default()
-	cfg.WorkerType, cfg.Workers = serverengine.Process, 4
+	cfg.WorkerType, cfg.Workers, cfg.Supervisor = serverengine.Process, 4, true
 	os.Exit(serverengine.Run(serverengine.App{Worker: serverengine.Func(work)}, cfg))
 }
 
@@ -28,7 +29,7 @@ func work(ctx context.Context, self *serverengine.Self) error {
 		return err
 	}
 	if self.ID() == 0 && self.Incarnation() == "1.0.1" {
-		explain(ln.Addr().String())
+		explain(self, ln.Addr().String())
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
@@ -40,12 +41,15 @@ func work(ctx context.Context, self *serverengine.Self) error {
 }
 
 // explain is printed once. What a worker prints becomes lines of the log.
-func explain(address string) {
-	top, worker := os.Getppid(), os.Getpid()
-	fmt.Printf("serving on http://%s from four worker processes under pid %d; try:\n", address, top)
-	fmt.Printf("  curl http://%s/             one worker answers\n", address)
-	fmt.Printf("  kill -9 %d                            worker 0 is replaced at once\n", worker)
-	fmt.Printf("  kill -USR1 %d                         all workers are replaced, no request fails\n", top)
-	fmt.Printf("  kill -TTIN %d                         one worker more\n", top)
-	fmt.Printf("  Ctrl-C, or kill %d                    stops after the requests in hand\n", top)
+func explain(self *serverengine.Self, address string) {
+	top, server, worker := self.TopPid(), os.Getppid(), os.Getpid()
+	fmt.Printf("serving on http://%s from four worker processes; the pid for signals is %d; try:\n", address, top)
+	try := func(what, why string) { fmt.Printf("  %-36s %s\n", what, why) }
+	try("curl http://"+address+"/", "one worker answers")
+	try(fmt.Sprintf("kill -9 %d", worker), "worker 0 is replaced at once")
+	try(fmt.Sprintf("kill -9 %d", server), "so is the server with all its workers; the port stays open")
+	try(fmt.Sprintf("kill -USR1 %d", top), "all workers are replaced, no request fails")
+	try(fmt.Sprintf("kill -INT %d", top), "live restart: a new server takes over, the old one finishes")
+	try(fmt.Sprintf("kill -TTIN %d", top), "one worker more")
+	try(fmt.Sprintf("Ctrl-C, or kill %d", top), "stops after the requests in hand")
 }
