@@ -50,6 +50,7 @@ type engine struct {
 	census census
 	stop   *messages.Stop
 	ended  bool
+	marked bool         // a restart of everybody is under way: who asks for which socket counts
 	alarm  actors.Alarm // bounds the wait for the last event
 }
 
@@ -248,6 +249,7 @@ func (e *engine) liveRestart(ctx actor.Context) {
 		return
 	}
 	e.log.Info("live restart")
+	e.marked = e.house.mark(e.cfg)
 	ctx.Send(e.server, messages.LiveRestart{})
 }
 
@@ -273,6 +275,11 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		}
 	case messages.WorkerStarted:
 		e.house.Started(m.Incarnation, m.Pid)
+	case messages.RestartFinished:
+		if m.Reason == "" && e.marked {
+			e.marked = false
+			e.house.sweep()
+		}
 	case messages.WorkerExited:
 		if m.Incarnation.Slot >= e.cfg.Workers {
 			e.house.release(m.Incarnation.Slot)

@@ -139,6 +139,24 @@ func (h *house) resize(workers int) {
 	}
 }
 
+// mark begins to note who asks for which socket; those of the listen key are wanted in any
+// case. It reports whether it has begun.
+func (h *house) mark(cfg Config) bool {
+	h.sockets.Mark()
+	if err := h.bind(cfg); err != nil {
+		h.log.Warn(err)
+		return false
+	}
+	return true
+}
+
+// sweep closes the sockets that nobody has asked for during a whole restart.
+func (h *house) sweep() {
+	for _, name := range h.sockets.Sweep() {
+		h.log.Infof("%s is closed: nobody has asked for it during the restart", name)
+	}
+}
+
 // release closes the sockets of a slot whose worker has ended for good.
 func (h *house) release(slot int) {
 	err := h.sockets.ReleaseSlot(slot)
