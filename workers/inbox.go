@@ -7,10 +7,43 @@ import (
 	"github.com/serverengine/serverengine-go/messages"
 )
 
+var errEnded = errors.New("the worker has ended")
+
 // ErrBusy says that a worker's queue is full.
 var ErrBusy = errors.New("the worker's message queue is full (worker_queue_size)")
 
-// deliver queues a message for the worker's Receive.
+// consume calls Receive for what a channel brings, one message after another. The channel
+// is the queue: whoever fills it refuses what has no room. It returns when that is closed.
+func (l *life) consume(queue <-chan messages.Deliver) {
+	<-l.begun
+	for d := range queue {
+		l.mu.Lock()
+		w, ended := l.worker, l.ended
+		l.mu.Unlock()
+		if ended {
+			l.answer(d, nil, errEnded)
+			continue
+		}
+		l.receive(w, d)
+	}
+}
+
+// refuseRest answers what is left in the queue of a life that has ended.
+func (l *life) refuseRest(queue <-chan messages.Deliver) {
+	for {
+		select {
+		case d, open := <-queue:
+			if !open {
+				return
+			}
+			l.answer(d, nil, errEnded)
+		default:
+			return
+		}
+	}
+}
+
+// deliver queues a message for the worker's Receive, in a process of several workers.
 func (l *life) deliver(d messages.Deliver) {
 	l.mu.Lock()
 	var err error
