@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"github.com/serverengine/serverengine-go"
+)
+
+const greeting = "hello\n"
+
+var hello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, greeting) // who left gets nothing
+})
+
+// web is the worker: an HTTP server that tells its address.
+type web struct{ address atomic.Pointer[string] }
+
+func webApp() serverengine.App {
+	return serverengine.App{Name: "web", Worker: func(*serverengine.Self) (serverengine.Worker, error) { return &web{}, nil }}
+}
+
+func (w *web) Run(ctx context.Context, self *serverengine.Self) error {
+	ln, err := self.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := ln.Addr().String()
+	w.address.Store(&address)
+	return serverengine.Serve(ctx, self, &http.Server{Handler: hello}, ln)
+}
+
+// Receive answers with the address. A worker that is ready has one.
+func (w *web) Receive(context.Context, any) (any, error) { return []byte(*w.address.Load()), nil }
+
+// serveBare is the same program without the library, on a descriptor it inherited.
+func serveBare() int {
+	ln, err := net.FileListener(os.NewFile(givenFile, "listener"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	go func() { _ = (&http.Server{Handler: hello}).Serve(ln) }() // it ends with the process
+	if err := sayReady(); err != nil {
+		return 1
+	}
+	awaitParent()
+	return 0
+}
+
+// serve compares requests per second under the same load, from this process.
+func serve(o options, r *report) error {
+	for _, workers := range []int{1, 2, 4} {
+		if err := compareServers(o, r, workers); err != nil {
+			return err
+		}
+	}
+	return comparePinned(o, r)
+}
+
+// compareServers compares Serve under the engine with as many processes that share one
+// bare descriptor and have as many threads each.
+func compareServers(o options, r *report, workers int) error {
+	ours, err := startWeb(o, workers, false)
+	if err != nil {
+		return err
+	}
+	floor, err := startBareWeb(workers, share(workers))
+	if err != nil {
+		return err
+	}
+	for _, keep := range []bool{true, false} {
+		p, err := compareLoad(o, load{address: ours.address, keep: keep}, load{address: floor.address, keep: keep})
+		if err != nil {
+			return err
+		}
+		mode := "a connection per request"
+		if keep {
+			mode = "keep-alive"
+		}
+		r.side(fmt.Sprintf("floor: %d processes, %s", workers, mode), "requests/s", p.floor)
+		r.side(fmt.Sprintf("ours: %d workers, %s", workers, mode), "requests/s", p.ours)
+		r.ratio(fmt.Sprintf("serve, %d workers, %s", workers, mode), p.ratios(), o.atLeast(0.97, 0.8))
+	}
+	return errors.Join(floor.stop(), ours.stop())
+}
+
+// comparePinned compares four workers, each with a socket of its own, with one process.
+func comparePinned(o options, r *report) error {
+	ours, err := startWeb(o, 4, true)
+	if err != nil {
+		return err
+	}
+	floor, err := startBareWeb(1, nil)
+	if err != nil {
+		return err
+	}
+	p, err := compareLoad(o, load{address: ours.address}, load{address: floor.address})
+	if err != nil {
+		return err
+	}
+	r.side("floor: 1 process, a connection per request", "requests/s", p.floor)
+	r.side("ours: 4 workers, a socket each", "requests/s", p.ours)
+	r.ratio("serve, 4 workers with sockets of their own against 1 process", p.ratios(), o.atLeast(0.95, 0.75))
+	return errors.Join(floor.stop(), ours.stop())
+}
+
+// compareLoad runs both loads in turn. The first pair only warms up.
+func compareLoad(o options, ours, floor load) (*pairs, error) {
+	if _, err := interleave(1, ours.run, floor.run); err != nil {
+		return nil, err
+	}
+	return interleave(o.pairs(20, 5), ours.run, floor.run)
+}
+
+// webTree is an engine with web workers.
+type webTree struct {
+	*tree
+	address string
+}
+
+func startWeb(o options, workers int, pinned bool) (*webTree, error) {
+	t, err := startEngine(o.dir, webApp(), func(c *serverengine.Config) {
+		c.WorkerType, c.Workers, c.SocketReuseport = serverengine.Process, workers, pinned
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.awaitServer(); err != nil {
+		return nil, err
+	}
+	answer, err := t.ask(0, []byte{})
+	if err != nil {
+		return nil, err
+	}
+	address, ok := answer.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("the worker answered %v", answer)
+	}
+	return &webTree{t, string(address)}, nil
+}
+
+// bareWeb are processes that share one listening descriptor.
+type bareWeb struct {
+	address  string
+	children []*bareChild
+}
+
+// startBareWeb opens the socket, hands it down and keeps no copy.
+func startBareWeb(processes int, env []string) (*bareWeb, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	file, err := ln.(*net.TCPListener).File()
+	if err := errors.Join(err, ln.Close()); err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	w := &bareWeb{address: ln.Addr().String()}
+	for range processes {
+		c, err := startBare(roleWeb, env, file)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.await(); err != nil {
+			return nil, err
+		}
+		w.children = append(w.children, c)
+	}
+	return w, nil
+}
+
+func (w *bareWeb) stop() error {
+	var all []error
+	for _, c := range w.children {
+		all = append(all, c.stop())
+	}
+	return errors.Join(all...)
+}
