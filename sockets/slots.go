@@ -12,8 +12,8 @@ import (
 // to take, see ReleaseSlot. With n of 0 connections wait on the socket of slot
 // 0. On failure the old number holds.
 func (s *Server) SetSlots(n int) error {
-	if n < 0 || n > maxSlots {
-		return fmt.Errorf("sockets: %d slots, at most %d: %w", n, maxSlots, ErrNoSlot)
+	if n < 0 {
+		return fmt.Errorf("sockets: %d slots: %w", n, ErrNoSlot)
 	}
 	n = max(n, 1)
 	s.mu.Lock()
@@ -122,6 +122,9 @@ func (s *Server) openPinned(e *entry, want spec) error {
 // grow opens sockets until there are n. It closes those it opened if one fails,
 // the last first.
 func grow(e *entry, n int) error {
+	if n > maxSlots {
+		return fmt.Errorf("%d slots, at most %d have a socket each: %w", n, maxSlots, ErrNoSlot)
+	}
 	before := len(e.fds)
 	for len(e.fds) < n {
 		fd, _, err := bind(e.bound, e.opts, true)
