@@ -120,11 +120,16 @@ func (e *engine) opening(ctx actor.Context) {
 			return
 		}
 		e.begin(ctx, *m.opened)
-		if e.stop != nil {
-			e.command(ctx, *e.stop)
+		if early := e.stop; early != nil {
+			e.stop = nil // it has not begun
+			e.stopServer(ctx, *early)
 		}
 	case messages.Stop:
-		e.stop = &m
+		if e.stop == nil || m.Mode > e.stop.Mode {
+			e.stop = &m
+		}
+	case messages.GetStatus:
+		ctx.Respond(messages.Status{Name: e.app.name(), Pid: os.Getpid(), State: "starting"})
 	case messages.Command:
 		e.refuse(ctx, "the engine is starting")
 	}
