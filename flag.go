@@ -42,11 +42,11 @@ func (f *BlockingFlag) IsSet() bool {
 
 // WaitForSet waits until the flag is set, at most timeout (negative: for ever), and
 // reports whether it is.
-func (f *BlockingFlag) WaitForSet(timeout time.Duration) bool { return f.wait(true, timeout) == true }
+func (f *BlockingFlag) WaitForSet(timeout time.Duration) bool { return f.wait(true, timeout) }
 
 // WaitForReset is WaitForSet for a cleared flag. It reports whether the flag is cleared.
 func (f *BlockingFlag) WaitForReset(timeout time.Duration) bool {
-	return f.wait(false, timeout) == false
+	return !f.wait(false, timeout)
 }
 
 // wait returns the flag as it was last seen.
