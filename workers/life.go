@@ -96,6 +96,9 @@ func (l *life) run() {
 }
 
 func (l *life) work() error {
+	if l.code.New == nil {
+		return errNoWorker
+	}
 	w, err := l.code.New(l.self)
 	if err != nil {
 		return fmt.Errorf("make the worker: %w", err)
