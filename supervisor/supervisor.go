@@ -94,10 +94,11 @@ func (s *supervisor) preparing(ctx actor.Context) {
 			s.finish(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
 			return
 		}
-		s.step(ctx, begin{})
-		if s.stop != nil {
+		if s.stop != nil { // nothing is started only to be ended
 			s.step(ctx, stopAll{mode: s.stop.Mode, reason: s.stop.Reason})
+			return
 		}
+		s.step(ctx, begin{})
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
@@ -149,21 +150,28 @@ func (s *supervisor) heard(ctx actor.Context) {
 	case actors.ChildFailing:
 		s.logOf(m.Incarnation.Generation).Errorf("server is to be ended: %s", m.Why)
 	case actors.ChildSaid:
-		s.said(ctx, m.Event)
+		s.said(ctx, m.Incarnation.Generation, m.Event)
 	case actors.ChildExited:
 		s.gone(ctx, m.Incarnation.Generation, m.Exit)
 	}
 }
 
 // said passes on what a server process says of its workers.
-func (s *supervisor) said(ctx actor.Context, e messages.Event) {
+func (s *supervisor) said(ctx actor.Context, number int, e messages.Event) {
 	switch e := e.(type) {
 	case messages.RestartFinished:
-		s.workersRestarted(ctx, e)
+		if s.isCurrent(number) {
+			s.workersRestarted(ctx, e)
+		}
 	case messages.Closing, messages.Progress, messages.JobsDone:
 		return
 	}
 	s.up(ctx, e)
+}
+
+// isCurrent tells the server that serves from one that drains or has not taken over yet.
+func (s *supervisor) isCurrent(number int) bool {
+	return s.mind.current != nil && s.mind.current.number == number
 }
 
 // workersRestarted makes the image that the workers run now the one that a crash of the
@@ -192,6 +200,11 @@ func (s *supervisor) gone(ctx actor.Context, number int, exit messages.Exit) {
 	}
 	delete(s.servers, number)
 	ctx.Stop(pid)
+	if s.restarts != 0 && s.isCurrent(number) { // what it was restarting is gone with it
+		s.restarts = 0
+		s.Log.Error("the restart of the workers ended with their server, and is not repeated")
+		s.up(ctx, messages.RestartFinished{Reason: "the server ended"})
+	}
 	s.step(ctx, genExited{number: number, exit: exit})
 	s.keepImages()
 }
