@@ -17,10 +17,11 @@ import (
 )
 
 // roles are the programs that the test binary plays.
-var roles map[string]func()
+// Files with roles of their own add them in their init.
+var roles = map[string]func(){}
 
 func init() {
-	roles = map[string]func(){
+	for name, play := range map[string]func(){
 		"web":            func() { run(webApp()) },
 		"hooks":          func() { run(hooksApp()) },
 		"noisy":          func() { run(appOf(noisy)) },
@@ -30,6 +31,8 @@ func init() {
 		"guest, no Init": playGuest,
 		"idle":           func() { os.Exit(0) },
 		"looks around":   func() { run(appOf(looksAround)) },
+	} {
+		roles[name] = play
 	}
 }
 

@@ -1,0 +1,80 @@
+//go:build unix
+
+package serverengine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/serverengine/serverengine-go"
+)
+
+func init() {
+	roles["turns"] = func() { run(appOf(turns)) }
+	roles["echo"] = func() { run(appOf(echo)) }
+}
+
+// addressOf is the address a worker is configured to listen on.
+func addressOf(self *serverengine.Self) (network, address string) {
+	v, _ := self.Config().Get("address")
+	if path, ok := strings.CutPrefix(v.(string), "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", v.(string)
+}
+
+// turns is a worker that serves one connection after another: it says who it is and waits
+// until the client has gone. With accept: false it only keeps the socket open.
+func turns(ctx context.Context, self *serverengine.Self) error {
+	ln, err := self.Listen(addressOf(self))
+	if err != nil {
+		return err
+	}
+	self.Logger().Infof("serving on %s", ln.Addr())
+	self.Ready()
+	if accept, _ := self.Config().Get("accept"); accept == false {
+		<-ctx.Done()
+		return nil
+	}
+	for {
+		c, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c, "worker=%d pid=%d\n", self.ID(), os.Getpid())
+		_, _ = io.Copy(io.Discard, c) // until the client has gone, however it goes
+		c.Close()
+	}
+}
+
+// echo answers each datagram with the worker's number and the datagram.
+func echo(ctx context.Context, self *serverengine.Self) error {
+	_, address := addressOf(self)
+	pc, err := self.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	self.Logger().Infof("serving on %s", pc.LocalAddr())
+	self.Ready()
+	buf := make([]byte, 2048)
+	for {
+		n, from, err := pc.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := pc.WriteTo(fmt.Appendf(nil, "worker=%d %s", self.ID(), buf[:n]), from); err != nil {
+			return err
+		}
+	}
+}

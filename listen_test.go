@@ -1,0 +1,245 @@
+//go:build unix
+
+package serverengine_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// eachSocketMode runs a story with one shared socket and with a socket per worker.
+func eachSocketMode(t *testing.T, story func(t *testing.T, mode keys)) {
+	for name, mode := range map[string]keys{"shared": {}, "reuseport": {"socket_reuseport": true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, mode)
+		})
+	}
+}
+
+func with(a, b keys) keys {
+	all := keys{}
+	for _, m := range []keys{a, b} {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// speaker is a connection to a worker that has said who it is.
+func (tr *tree) speaker(network, address string) (net.Conn, string, error) {
+	c, err := net.DialTimeout(network, address, patience)
+	if err != nil {
+		return nil, "", err
+	}
+	_ = c.SetDeadline(time.Now().Add(patience)) // a socket takes one
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		c.Close()
+		return nil, "", err
+	}
+	return c, field(line, "worker"), nil
+}
+
+// Of four workers that serve one connection at a time, each gets its turn: the fifth
+// connection waits until one is free.
+func TestEachWorkerGetsItsTurn(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			settings := keys{"worker_type": "process", "workers": 4}
+			if network == "unix" {
+				settings["address"] = "unix:" + t.TempDir() + "/turns.sock"
+			}
+			tr := start(t, "turns", settings)
+			tr.serving(4)
+			seen := map[string]net.Conn{}
+			for range 4 {
+				c, worker, err := tr.speaker(network, tr.address())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if seen[worker] != nil {
+					t.Fatalf("worker %s serves two connections at a time", worker)
+				}
+				seen[worker] = c
+			}
+			fifth := make(chan string, 1)
+			go func() {
+				if c, worker, err := tr.speaker(network, tr.address()); err == nil {
+					fifth <- worker
+					c.Close()
+				}
+			}()
+			seen["2"].Close()
+			if got := <-fifth; got != "2" {
+				t.Fatalf("worker %s served the fifth connection, and only 2 was free", got)
+			}
+		})
+	}
+}
+
+// With a socket per worker the kernel spreads connections over all of them.
+func TestReuseportSpreadsConnections(t *testing.T) {
+	t.Parallel()
+	tr := start(t, "turns", keys{"worker_type": "process", "workers": 4, "socket_reuseport": true})
+	tr.serving(4)
+	seen := map[string]int{}
+	for range 200 {
+		c, worker, err := tr.speaker("tcp", tr.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		seen[worker]++
+	}
+	t.Logf("200 connections over 4 workers: %v", seen)
+	if len(seen) != 4 {
+		t.Errorf("only these workers got connections: %v", seen)
+	}
+}
+
+// Connections that nobody has accepted yet survive the replacement of all workers.
+func TestQueuedConnectionsSurviveARestart(t *testing.T) {
+	t.Parallel()
+	eachSocketMode(t, func(t *testing.T, mode keys) {
+		tr := start(t, "turns", with(mode, keys{"worker_type": "process", "workers": 4, "accept": false, "worker_graceful_kill_timeout": "60s"}))
+		before := tr.serving(4)
+		address := tr.address()
+		answered := make(chan error, 200)
+		for range 200 {
+			c, err := net.DialTimeout("tcp", address, patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { answered <- awaitGreeting(c) }()
+		}
+		tr.configure(keys{"accept": true})
+		tr.signal(syscall.SIGUSR1)
+		tr.replaced(before)
+		for n := range 200 {
+			if err := <-answered; err != nil {
+				t.Fatalf("after %d answers: %v", n, err)
+			}
+		}
+	})
+}
+
+func awaitGreeting(c net.Conn) error {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience)) // a socket takes one
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "worker=") {
+		err = fmt.Errorf("answer %q", line)
+	}
+	return err
+}
+
+// Restarts, crashes, reloads and scaling under load, in both modes: nothing is refused, and
+// only the killed worker's own connections break.
+func TestSocketsUnderLoad(t *testing.T) {
+	t.Parallel()
+	eachSocketMode(t, func(t *testing.T, mode keys) {
+		tr := serve(t, "process", 3, with(mode, loadKeys))
+		l := tr.load(6, false)
+		l.reaches(t, answers(300))
+		before := tr.serving(3)
+		tr.signal(syscall.SIGUSR1)
+		tr.replaced(before)
+		l.reaches(t, answers(300))
+		tr.signal(syscall.SIGTTOU)
+		tr.serving(2)
+		l.reaches(t, answers(300))
+		tr.signal(syscall.SIGTTIN)
+		tr.serving(3)
+		tr.signal(syscall.SIGUSR2)
+		l.reaches(t, answers(300))
+		l.finish()
+		l.clean(t)
+	})
+}
+
+// Datagrams reach the workers in both modes, also those that arrive while all workers are
+// replaced.
+func TestDatagrams(t *testing.T) {
+	t.Parallel()
+	eachSocketMode(t, func(t *testing.T, mode keys) {
+		tr := start(t, "echo", with(mode, keys{"worker_type": "process", "workers": 2}))
+		before := tr.serving(2)
+		tr.echoes(t, 50)
+		tr.signal(syscall.SIGUSR1)
+		tr.echoes(t, 200)
+		tr.replaced(before)
+		tr.echoes(t, 50)
+	})
+}
+
+// echoes sends datagrams, each from a socket of its own, and wants every one answered.
+func (tr *tree) echoes(t *testing.T, n int) {
+	t.Helper()
+	buf := make([]byte, 2048)
+	for i := range n {
+		c, err := net.Dial("udp", tr.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience)) // a socket takes one
+		want := fmt.Sprintf("datagram %d", i)
+		_, err = c.Write([]byte(want))
+		got := 0
+		if err == nil {
+			got, err = c.Read(buf)
+		}
+		c.Close()
+		if err != nil || !strings.HasSuffix(string(buf[:got]), want) {
+			t.Fatalf("datagram %d of %d: %q, %v", i, n, buf[:got], err)
+		}
+	}
+}
+
+// An address of the listen key is bound by the top, and a worker that asks for it gets it.
+func TestListenKeyBindsAtOnce(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	tr := start(t, "turns", keys{"worker_type": "process", "workers": 1, "listen": address, "address": address})
+	tr.serving(1)
+	c, _, err := tr.speaker("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+// A socket that nobody asks for any more is closed after a whole restart, and not before.
+func TestSocketThatNobodyWantsIsClosed(t *testing.T) {
+	t.Parallel()
+	tr := start(t, "turns", keys{"worker_type": "process", "workers": 2})
+	before := tr.serving(2)
+	old := tr.address()
+	tr.configure(keys{"address": "127.0.0.2:0"})
+	tr.signal(syscall.SIGUSR1)
+	tr.replaced(before)
+	tr.says("is closed: nobody has asked for it")
+	if c, err := net.Dial("tcp", old); err == nil {
+		c.Close()
+		t.Errorf("%s is still open", old)
+	}
+	if c, _, err := tr.speaker("tcp", tr.address()); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+}
