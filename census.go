@@ -87,7 +87,7 @@ func (c *census) started(e messages.WorkerStarted, now time.Time) {
 	l := &lifeEntry{born: now, since: now}
 	l.WorkerStatus = messages.WorkerStatus{Incarnation: e.Incarnation, Pid: e.Pid, State: "starting", ConfigVersion: c.version}
 	for inc, old := range lives {
-		if inc.Slot == e.Incarnation.Slot && old.State == "waiting" {
+		if inc.Slot == e.Incarnation.Slot && (old.State == "waiting" || old.State == "failed") {
 			l.Restarts, l.LastExit = old.Restarts, old.LastExit
 			delete(lives, inc)
 		}
@@ -109,7 +109,7 @@ func (c *census) exited(e messages.WorkerExited, now time.Time) {
 		l = &lifeEntry{born: now}
 		l.Incarnation = e.Incarnation
 	}
-	if e.Expected && e.Next < 0 {
+	if e.Next < 0 && (e.Expected || slotLives(lives, e.Incarnation)) {
 		delete(lives, e.Incarnation)
 		return
 	}
@@ -119,6 +119,17 @@ func (c *census) exited(e messages.WorkerExited, now time.Time) {
 	}
 	l.Restarts, l.LastExit = e.Restarts, e.Exit.String()
 	lives[e.Incarnation] = l
+}
+
+// slotLives reports whether the slot of a life that has ended has another one: the end of
+// a replacement, or of a worker whose replacement is there, is not that of the slot.
+func slotLives(lives map[messages.Incarnation]*lifeEntry, ended messages.Incarnation) bool {
+	for inc, l := range lives {
+		if inc.Slot == ended.Slot && inc != ended && l.State != "waiting" && l.State != "failed" && l.State != "stopping" {
+			return true
+		}
+	}
+	return false
 }
 
 // status is the answer to GetStatus.
