@@ -42,8 +42,9 @@ type hookedServer struct{ s *serverengine.Server }
 
 // motto is what the server hands to its workers.
 type motto struct {
-	Words []string
-	Pid   int
+	Words   []string
+	Pid     int
+	Address string // of a socket that the server listens on
 }
 
 func (h *hookedServer) BeforeRun() error {
@@ -51,7 +52,11 @@ func (h *hookedServer) BeforeRun() error {
 	if message, _ := h.s.Config().Get("message"); message == "no server" {
 		return fmt.Errorf("the server is not to start")
 	}
-	return h.s.Share("motto", motto{[]string{"keep", "going"}, os.Getpid()})
+	ln, err := h.s.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	return h.s.Share("motto", motto{[]string{"keep", "going"}, os.Getpid(), ln.Addr().String()})
 }
 func (h *hookedServer) AfterRun()                              { say("AfterRun") }
 func (h *hookedServer) ReloadConfig(serverengine.Config) error { say("ReloadConfig"); return nil }
@@ -65,6 +70,11 @@ func showShared(ctx context.Context, self *serverengine.Self) error {
 	missing := self.Shared("nothing", &m)
 	self.Logger().WithFields(logrus.Fields{"err": err, "missing": missing}).
 		Infof("motto %s of pid %d, missing: %v", strings.Join(m.Words, " "), m.Pid, missing)
+	ln, err := self.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	self.Logger().Infof("the server's socket is mine: %t", ln.Addr().String() == m.Address)
 	self.Ready()
 	<-ctx.Done()
 	return nil
@@ -79,6 +89,7 @@ func TestHooksRunInTheServerAndShareWithEveryWorker(t *testing.T) {
 			tr.says(fmt.Sprintf("BeforeStart of worker %d, %s, message <nil>, %s", slot, l.incarnation, in))
 			tr.says(fmt.Sprintf("AfterStart of worker %d, pid %d, %s", slot, l.pid, in))
 			tr.saysOf(l.incarnation, fmt.Sprintf("motto keep going of pid %d, missing: shared value \"nothing\"", tr.pid))
+			tr.saysOf(l.incarnation, "the server's socket is mine: true")
 		}
 		before := tr.serving(n)
 		tr.signal(syscall.SIGUSR2)

@@ -35,6 +35,9 @@ func webApp() serverengine.App {
 
 func (w *web) Run(ctx context.Context, self *serverengine.Self) error {
 	address, _ := self.Config().Get("address")
+	if message, _ := self.Config().Get("message"); message == "broken" {
+		return errors.New("this message breaks me")
+	}
 	ln, err := self.Listen("tcp", address.(string))
 	if err != nil {
 		return err
