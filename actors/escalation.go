@@ -56,7 +56,7 @@ func (e *escalation) start(now time.Time, mode messages.Mode) []Step {
 	if !e.frames {
 		return e.step(now)
 	}
-	e.advance()
+	e.advance(now)
 	return []Step{first}
 }
 
@@ -74,7 +74,7 @@ func (e *escalation) step(now time.Time) []Step {
 	}
 	if end := e.rungEnd(); !end.IsZero() && !now.Before(end) && !e.killed {
 		if e.mode == messages.Graceful {
-			return e.start(end, messages.Immediate)
+			return e.start(now, messages.Immediate)
 		}
 		return e.kill(now)
 	}
@@ -84,16 +84,18 @@ func (e *escalation) step(now time.Time) []Step {
 	if e.killed {
 		return e.kill(now)
 	}
-	e.advance()
+	e.advance(now)
 	if e.mode == messages.Graceful {
 		return []Step{StepTerm}
 	}
 	return []Step{StepQuit}
 }
 
-// advance makes the next signal due one interval later, and that interval longer.
-func (e *escalation) advance() {
-	e.due = e.due.Add(e.gap)
+// advance makes the next signal due one interval later, and that interval longer. It
+// counts from now: a process that was stopped itself catches nothing up, and the child has
+// its time after each signal.
+func (e *escalation) advance(now time.Time) {
+	e.due = now.Add(e.gap)
 	if e.mode == messages.Graceful {
 		e.gap += e.ladder.GracefulIncrement
 	} else {

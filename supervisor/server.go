@@ -52,6 +52,7 @@ type server struct {
 	fleet    *fleet
 	alarm    actors.Alarm
 	kids     map[messages.Incarnation]*kid
+	names    map[string]messages.Incarnation // of the kids' actors
 	images   imageDesk
 	stop     *messages.Stop    // that came before the fleet began
 	again    *messages.Restart // likewise
@@ -63,6 +64,7 @@ type server struct {
 // kid is the hands' side of a life.
 type kid struct {
 	pid   *actor.PID
+	image int
 	ready bool
 	told  bool
 }
@@ -71,7 +73,7 @@ type kid struct {
 // workers, and ServerExited last.
 func NewServer(o ServerOptions) *actor.Props {
 	return actors.Guarded(fmt.Sprintf("server %d", o.Generation), o.Log, func() actor.Actor {
-		s := &server{ServerOptions: o, behavior: actor.NewBehavior(), kids: map[messages.Incarnation]*kid{}}
+		s := &server{ServerOptions: o, behavior: actor.NewBehavior(), kids: map[messages.Incarnation]*kid{}, names: map[string]messages.Incarnation{}}
 		s.images.images = o.Images
 		s.fleet = newFleet(o.Generation, newPolicy(o.Config, o.Guest), rand.Float64)
 		s.recycler.configure(o.Config)
@@ -150,6 +152,11 @@ func (s *server) preparing(ctx actor.Context) {
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
+		}
+		if m.Mode == messages.Immediate { // a BeforeRun that hangs is not waited for
+			s.Log.Warn("immediate stop: BeforeRun is not waited for")
+			s.exit = messages.Exit{Cause: messages.ExitReturned}
+			s.say(ctx)
 		}
 	case messages.Restart:
 		s.again = &m
@@ -269,20 +276,20 @@ func (s *server) gone(ctx actor.Context, m actors.ChildExited) {
 	delete(s.kids, m.Incarnation)
 	s.recycler.forget(m.Incarnation)
 	if k.pid != nil {
+		delete(s.names, k.pid.Id)
 		ctx.Stop(k.pid)
 	}
 	s.step(ctx, exited{inc: m.Incarnation, exit: m.Exit})
-	s.images.keep(s.fleet.images())
+	if k.image != s.fleet.image { // what the next start runs is kept in any case
+		s.images.keep(s.fleet.images())
+	}
 }
 
 // lost handles an actor that ended without last words: it panicked. Its process, if it
 // had one, is being killed by procbridge.
 func (s *server) lost(ctx actor.Context, who *actor.PID) {
-	for inc, k := range s.kids {
-		if k.pid != nil && k.pid.Equal(who) {
-			s.gone(ctx, actors.ChildExited{Incarnation: inc, Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "its actor ended"}})
-			return
-		}
+	if inc, ours := s.names[who.Id]; ours {
+		s.gone(ctx, actors.ChildExited{Incarnation: inc, Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "its actor ended"}})
 	}
 }
 
@@ -381,11 +388,11 @@ func (s *server) startLife(ctx actor.Context, e startLife) {
 	if err != nil {
 		// The name is the incarnation's and never used twice: this is a mistake of ours.
 		s.logOf(e.inc).Errorf("worker actor: %v", err)
-		s.kids[e.inc] = &kid{}
+		s.kids[e.inc] = &kid{image: e.image}
 		ctx.Send(ctx.Self(), actors.ChildExited{Incarnation: e.inc, Exit: messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: err.Error()}})
 		return
 	}
-	s.kids[e.inc] = &kid{pid: pid}
+	s.kids[e.inc], s.names[pid.Id] = &kid{pid: pid, image: e.image}, e.inc
 	s.recycler.born(e.inc)
 }
 
@@ -410,6 +417,12 @@ func (s *server) close(ctx actor.Context, exit messages.Exit) {
 	}()
 }
 
+// say tells the end, the last thing that this actor says.
+func (s *server) say(ctx actor.Context) {
+	s.behavior.Become(s.ended)
+	s.up(ctx, messages.ServerExited{Generation: s.Generation, Exit: s.exit, Expected: s.stop != nil || s.fleet.stop != nil})
+}
+
 // ended repairs nothing: the ends of the workers' actors reach an actor that is being
 // stopped too, and a child that it starts then is stopped by nobody.
 func (s *server) ended(actor.Context) {}
@@ -417,7 +430,12 @@ func (s *server) ended(actor.Context) {}
 func (s *server) closing(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case afterRun:
-		s.up(ctx, messages.ServerExited{Generation: s.Generation, Exit: s.exit, Expected: s.fleet.stop != nil})
+		s.say(ctx)
+	case messages.Stop:
+		if m.Mode == messages.Immediate {
+			s.Log.Warn("immediate stop: AfterRun is not waited for")
+			s.say(ctx)
+		}
 	case actors.Mail, messages.Deliver:
 		s.refuse(ctx, "the server has stopped", mail(m)...)
 	}

@@ -49,9 +49,11 @@ func TestServerCrashesAreRepairedWithBackoff(t *testing.T) {
 	})
 }
 
-// R5: a stop that comes before the first start means that nothing is started.
+// R5: a stop that comes before the first start means that nothing is started. An immediate
+// one does not wait for BeforeRun either, which may hang.
 func TestServerStopDuringBeforeRunStartsNothing(t *testing.T) {
 	for _, stop := range []messages.Stop{gracefulStop, immediateStop} {
+		immediate := stop.Mode == messages.Immediate
 		hold := make(chan error)
 		after := 0
 		serverInBubble(t, 2, func(o *ServerOptions) {
@@ -59,18 +61,38 @@ func TestServerStopDuringBeforeRunStartsNothing(t *testing.T) {
 			o.Hooks.BeforeRun = func() error { return <-hold }
 			o.Hooks.AfterRun = func() { after++ }
 		}, func(s *serverStage) {
-			s.send(stop)
 			s.send(gracefulStop)
 			s.pass(time.Minute)
 			s.want()
+			if immediate {
+				s.send(stop)
+				s.want("server 1 exited: exit 0")
+			}
 			hold <- nil
 			synctest.Wait()
-			s.want("server 1 exited: exit 0")
-			if e := s.last(); !e.Expected || s.started() != 0 || after != 1 {
+			if !immediate {
+				s.want("server 1 exited: exit 0")
+			}
+			if e := s.last(); !e.Expected || s.started() != 0 || (after == 1) == immediate {
 				t.Errorf("%s: %+v, %d workers were started, AfterRun ran %d times", stop, e, s.started(), after)
 			}
 		})
 	}
+}
+
+// An AfterRun that hangs does not hold an immediate stop up.
+func TestServerImmediateStopDoesNotWaitForAfterRun(t *testing.T) {
+	serverInBubble(t, 0, func(o *ServerOptions) {
+		o.Hooks.AfterRun = func() { <-time.After(time.Hour) }
+	}, func(s *serverStage) {
+		s.want("server 1 ready")
+		s.send(gracefulStop)
+		s.pass(time.Minute)
+		s.want()
+		s.send(immediateStop)
+		s.want("server 1 exited: exit 0")
+		s.pass(time.Hour)
+	})
 }
 
 func TestServerBeforeRunThatFails(t *testing.T) {

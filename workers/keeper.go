@@ -23,6 +23,7 @@ import (
 type keeper struct {
 	child *child
 	cmd   Command
+	words bool // it is told by words on its stdin (command_sender: pipe)
 
 	mu   sync.Mutex
 	proc *procbridge.Process
@@ -30,7 +31,7 @@ type keeper struct {
 }
 
 func newKeeper(c *child, body []byte) (*keeper, error) {
-	k := &keeper{child: c}
+	k := &keeper{child: c, words: c.cfg.CommandSender == config.SenderPipe}
 	if err := json.Unmarshal(body, &k.cmd); err != nil {
 		return nil, fmt.Errorf("read the command: %w", err)
 	}
@@ -41,8 +42,6 @@ func newKeeper(c *child, body []byte) (*keeper, error) {
 func (k *keeper) code() Code {
 	return Code{Name: k.child.code.Name, New: func(*Self) (Worker, error) { return k, nil }}
 }
-
-func (k *keeper) words() bool { return k.child.cfg.CommandSender == config.SenderPipe }
 
 // Run starts the command and ends as it does.
 func (k *keeper) Run(_ context.Context, self *Self) error {
@@ -62,7 +61,7 @@ func (k *keeper) Run(_ context.Context, self *Self) error {
 	p, err := procbridge.Start(procbridge.Command{
 		Path: k.cmd.Path, Args: append([]string{k.cmd.Path}, k.cmd.Args...), Env: k.env(len(files)), Dir: k.cmd.Dir,
 		Stdout: os.Stdout, Stderr: os.Stderr, User: who,
-		Lines: k.words(), SameGroup: true, Foreign: files, ForeignNames: names,
+		Lines: k.words, SameGroup: true, Foreign: files, ForeignNames: names,
 	})
 	if err != nil {
 		return err
@@ -130,11 +129,15 @@ func (k *keeper) process() *procbridge.Process {
 	return k.proc
 }
 
+// tellStop tells the command to end, as soon as it is there.
 func (k *keeper) tellStop(mode messages.Mode) {
-	if k.process() == nil {
-		k.mu.Lock()
+	k.mu.Lock()
+	early := k.proc == nil
+	if early {
 		k.stop = &mode
-		k.mu.Unlock()
+	}
+	k.mu.Unlock()
+	if early {
 		return
 	}
 	if mode == messages.Immediate {
@@ -159,7 +162,7 @@ func (k *keeper) tell(signal, word string) {
 	}
 	var err error
 	switch {
-	case k.words():
+	case k.words:
 		err = p.WriteLine(word)
 	case signal != "":
 		var s os.Signal
