@@ -38,7 +38,17 @@ func (c *census) begin(name string, cfg Config) {
 
 func (c *census) configured(cfg Config, version uint64) {
 	c.version, c.wanted, c.typ = version, cfg.Workers, string(cfg.WorkerType)
+	for _, s := range c.servers {
+		for inc, l := range s.lives {
+			if c.unwanted(inc) && (l.State == "waiting" || l.State == "failed") {
+				delete(s.lives, inc)
+			}
+		}
+	}
 }
+
+// unwanted reports whether a life's slot is beyond the wanted number: nothing starts there.
+func (c *census) unwanted(inc messages.Incarnation) bool { return inc.Slot >= c.wanted }
 
 func (c *census) server(generation int) *serverEntry {
 	s := c.servers[generation]
@@ -109,7 +119,7 @@ func (c *census) exited(e messages.WorkerExited, now time.Time) {
 		l = &lifeEntry{born: now}
 		l.Incarnation = e.Incarnation
 	}
-	if e.Next < 0 && (e.Expected || slotLives(lives, e.Incarnation)) {
+	if c.unwanted(e.Incarnation) || e.Next < 0 && (e.Expected || slotLives(lives, e.Incarnation)) {
 		delete(lives, e.Incarnation)
 		return
 	}
