@@ -166,6 +166,10 @@ func TestHostAsksADeadSlot(t *testing.T) {
 		if w := s.Servers[0].Workers[0]; s.Ready != 0 || w.LastExit == "" || !contains(w.Reason, "next start in") {
 			t.Errorf("status %+v", w)
 		}
+		h.send(messages.Scale{Workers: 0})
+		h.wants("a slot that nobody wants waits for nothing", func(s messages.Status) bool {
+			return s.Wanted == 0 && len(s.Servers[0].Workers) == 0
+		})
 	})
 }
 
