@@ -100,6 +100,11 @@ func (s *serverStart) open() (err error) {
 		return err
 	}
 	s.log = logging.NewLogger(logging.LoggerOptions{Out: s.pipe, Level: s.cfg.LogLevel, Format: string(s.cfg.LogFormat)})
+	if s.cfg.ServerProcessName != "" { // the program's arguments stand behind it until now
+		if err := procbridge.SetTitle(s.cfg.ServerProcessName); err != nil {
+			s.log.Debugf("server_process_name: %v", err)
+		}
+	}
 	client, err := sockets.FromFile(s.parent.File(workers.FileTop))
 	if err != nil {
 		return fmt.Errorf("connect to the top process: %w", err)

@@ -128,6 +128,9 @@ func (c *child) begin(b messages.Begin) error {
 	if c.client, err = sockets.FromFile(c.parent.File(FileTop)); err != nil {
 		return fmt.Errorf("connect to the top process: %w", err)
 	}
+	if cfg.WorkerProcessName != "" {
+		c.setName(b.Incarnation.Slot, cfg)
+	}
 	c.parent.Beats(cfg.WorkerHeartbeatInterval)
 	if len(b.Command) > 0 {
 		if c.keeper, err = newKeeper(c, b.Command); err != nil {
@@ -232,9 +235,15 @@ func (c *child) apply(cfg config.Config) {
 		c.log.Errorf("reload: %v", err)
 	}
 	if cfg.WorkerProcessName != c.cfg.WorkerProcessName {
-		if err := procbridge.SetTitle(processName(Slot{ID: c.life.self.ID(), Config: cfg})); err != nil {
-			c.log.Debugf("worker_process_name: %v", err)
-		}
+		c.setName(c.life.self.ID(), cfg)
+	}
+}
+
+// setName gives this process its whole title: at its start the program's arguments stand
+// behind the name.
+func (c *child) setName(id int, cfg config.Config) {
+	if err := procbridge.SetTitle(processName(Slot{ID: id, Config: cfg})); err != nil {
+		c.log.Debugf("worker_process_name: %v", err)
 	}
 }
 
