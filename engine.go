@@ -81,9 +81,20 @@ func (e *engine) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		e.open(ctx)
-	case *actor.Stopping, *actor.Stopped:
+	case *actor.Stopping:
+	case *actor.Stopped:
+		e.abandon()
 	default:
 		e.behavior.Receive(ctx)
+	}
+}
+
+// abandon closes what an engine owns that was stopped from outside, or that panicked. Its
+// processes were killed with their actors.
+func (e *engine) abandon() {
+	if h := e.house; h != nil && !e.ended {
+		e.ended = true
+		go func() { _ = h.close() }() // there is nobody left to tell
 	}
 }
 
@@ -93,8 +104,22 @@ func (e *engine) panicked(ctx actor.Context, r any) {
 		log = e.log
 	}
 	log.Errorf("panic in the engine: %v\n%s", r, debug.Stack())
+	e.fail(ctx, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: fmt.Sprint(r)})
+}
+
+// fail ends an engine that has not come to a regular end. It waits for the log: what
+// happened must be in it, and nothing else is going to be done here.
+func (e *engine) fail(ctx actor.Context, exit messages.Exit) {
 	ctx.Stop(ctx.Self())
-	e.finish(ctx, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: fmt.Sprint(r)})
+	if h := e.house; h != nil && !e.ended {
+		e.ended = true
+		_ = h.close() // there is nobody left to tell
+	}
+	if e.done == nil { // the event is all that a host program has
+		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: e.lastGeneration(), Exit: exit})
+		return
+	}
+	e.done(exit)
 }
 
 // open loads the configuration and opens the house, unless Run has done so.
@@ -115,8 +140,7 @@ func (e *engine) opening(ctx actor.Context) {
 	case houseOpened:
 		if m.err != nil {
 			logrus.StandardLogger().Errorf("serverengine: %v", m.err)
-			ctx.Stop(ctx.Self())
-			e.finish(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
+			e.fail(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
 			return
 		}
 		e.begin(ctx, *m.opened)
@@ -310,7 +334,7 @@ func (e *engine) lastGeneration() int {
 // lost handles the end of an actor of ours without last words: it panicked.
 func (e *engine) lost(ctx actor.Context, who *actor.PID) {
 	if e.server != nil && e.server.Equal(who) && !e.ended {
-		e.serverExited(ctx, messages.ServerExited{Generation: 1, Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "the server's actor ended"}})
+		e.serverExited(ctx, messages.ServerExited{Generation: e.lastGeneration(), Exit: messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "the server's actor ended"}})
 	}
 }
 
@@ -347,21 +371,13 @@ func (e *engine) closing(ctx actor.Context) {
 		e.alarm.Set(ctx, time.Now().Add(publishWait))
 	case actors.Published, actors.Rang:
 		ctx.Stop(ctx.Self())
-		e.finish(ctx, e.desk.exit.Exit)
+		if e.done != nil {
+			e.done(e.desk.exit.Exit)
+		}
 	case messages.GetStatus:
 		ctx.Respond(e.status())
 	case messages.Command:
 		e.refuse(ctx, "the engine has stopped")
-	}
-}
-
-func (e *engine) finish(ctx actor.Context, exit messages.Exit) {
-	if e.done != nil {
-		e.done(exit)
-		return
-	}
-	if exit.Cause == messages.ExitFailed || exit.Cause == messages.ExitPanic {
-		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: 1, Exit: exit})
 	}
 }
 
