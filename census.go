@@ -21,9 +21,10 @@ type census struct {
 }
 
 type serverEntry struct {
-	pid   int
-	state string
-	lives map[messages.Incarnation]*lifeEntry
+	pid     int
+	state   string
+	lives   map[messages.Incarnation]*lifeEntry
+	waiting map[int]messages.Incarnation // the last life of a slot that has none now
 }
 
 type lifeEntry struct {
@@ -41,7 +42,7 @@ func (c *census) configured(cfg Config, version uint64) {
 	for _, s := range c.servers {
 		for inc, l := range s.lives {
 			if c.unwanted(inc) && (l.State == "waiting" || l.State == "failed") {
-				delete(s.lives, inc)
+				s.forget(inc)
 			}
 		}
 	}
@@ -53,7 +54,7 @@ func (c *census) unwanted(inc messages.Incarnation) bool { return inc.Slot >= c.
 func (c *census) server(generation int) *serverEntry {
 	s := c.servers[generation]
 	if s == nil {
-		s = &serverEntry{pid: os.Getpid(), state: "starting", lives: map[messages.Incarnation]*lifeEntry{}}
+		s = &serverEntry{pid: os.Getpid(), state: "starting", lives: map[messages.Incarnation]*lifeEntry{}, waiting: map[int]messages.Incarnation{}}
 		c.servers[generation] = s
 	}
 	return s
@@ -93,16 +94,20 @@ func (c *census) note(e messages.Event, now time.Time) {
 }
 
 func (c *census) started(e messages.WorkerStarted, now time.Time) {
-	lives := c.server(e.Incarnation.Generation).lives
+	s := c.server(e.Incarnation.Generation)
 	l := &lifeEntry{born: now, since: now}
 	l.WorkerStatus = messages.WorkerStatus{Incarnation: e.Incarnation, Pid: e.Pid, State: "starting", ConfigVersion: c.version}
-	for inc, old := range lives {
-		if inc.Slot == e.Incarnation.Slot && (old.State == "waiting" || old.State == "failed") {
-			l.Restarts, l.LastExit = old.Restarts, old.LastExit
-			delete(lives, inc)
-		}
+	if old := s.lives[s.waiting[e.Incarnation.Slot]]; old != nil {
+		l.Restarts, l.LastExit = old.Restarts, old.LastExit
+		s.forget(old.Incarnation)
 	}
-	lives[e.Incarnation] = l
+	s.lives[e.Incarnation] = l
+}
+
+// forget drops an entry that waits.
+func (s *serverEntry) forget(waits messages.Incarnation) {
+	delete(s.lives, waits)
+	delete(s.waiting, waits.Slot)
 }
 
 func (c *census) move(inc messages.Incarnation, state, why string, now time.Time) {
@@ -113,22 +118,26 @@ func (c *census) move(inc messages.Incarnation, state, why string, now time.Time
 
 // exited keeps the entry of a slot that waits for its next start, or has ended for good.
 func (c *census) exited(e messages.WorkerExited, now time.Time) {
-	lives := c.server(e.Incarnation.Generation).lives
-	l := lives[e.Incarnation]
+	s := c.server(e.Incarnation.Generation)
+	l := s.lives[e.Incarnation]
 	if l == nil {
 		l = &lifeEntry{born: now}
 		l.Incarnation = e.Incarnation
 	}
-	if c.unwanted(e.Incarnation) || e.Next < 0 && (e.Expected || slotLives(lives, e.Incarnation)) {
-		delete(lives, e.Incarnation)
+	if c.unwanted(e.Incarnation) || e.Next < 0 && (e.Expected || slotLives(s.lives, e.Incarnation)) {
+		delete(s.lives, e.Incarnation)
 		return
 	}
 	l.State, l.Reason, l.since, l.Pid = "waiting", "next start in "+e.Next.Round(time.Millisecond).String(), now, 0
+	l.Restarts, l.LastExit = e.Restarts, e.Exit.String()
+	s.lives[e.Incarnation] = l
 	if e.Next < 0 {
 		l.State, l.Reason = "failed", "not started again"
 	}
-	l.Restarts, l.LastExit = e.Restarts, e.Exit.String()
-	lives[e.Incarnation] = l
+	if last, waits := s.waiting[e.Incarnation.Slot]; waits && last != e.Incarnation {
+		s.forget(last)
+	}
+	s.waiting[e.Incarnation.Slot] = e.Incarnation
 }
 
 // slotLives reports whether the slot of a life that has ended has another one: the end of
