@@ -12,6 +12,7 @@ import (
 func TestLiveRestartServesTheNewCode(t *testing.T) {
 	bothOrders(t, func(t *testing.T, order string) {
 		tr, install := deployed(t, supervisedKeys(2, keys{"live_restart_order": order, "restart_backoff": 0}))
+		tr.mayLeaveOrphans()
 		before := tr.serving(2)
 		tr.serves("code", "original")
 		install("two")
@@ -30,17 +31,12 @@ func TestLiveRestartServesTheNewCode(t *testing.T) {
 	})
 }
 
-// eventuallyServes waits until old workers that drain answer no more.
-func (tr *tree) eventuallyServes(name, want string) {
-	tr.t.Helper()
-	eventually(tr.t, name+" is "+want, func() bool { return field(tr.mustGet("/"), name) == want })
-}
-
 // A crash of the server after a good deploy by USR1 does not go back to the old code,
 // neither of the server process nor of its workers.
 func TestKilledServerAfterADeployDoesNotGoBack(t *testing.T) {
 	t.Parallel()
 	tr, install := deployed(t, supervisedKeys(2, keys{"restart_backoff": 0}))
+	tr.mayLeaveOrphans()
 	before := tr.serving(2)
 	install("two")
 	tr.signal(syscall.SIGUSR1)

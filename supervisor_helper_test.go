@@ -5,6 +5,7 @@ package serverengine_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -67,8 +68,22 @@ func (tr *tree) ends(number int) {
 func supervised(t *testing.T, workers int, more ...keys) *tree {
 	t.Helper()
 	tr := start(t, "web", supervisedKeys(workers, more...))
+	tr.mayLeaveOrphans()
 	tr.generation(1)
 	return tr
+}
+
+// mayLeaveOrphans stops the tree at the end of a test that has killed a server: its workers
+// have a life of their own, of orphan_timeout at most.
+func (tr *tree) mayLeaveOrphans() {
+	tr.t.Cleanup(func() {
+		if !tr.running() || tr.t.Failed() {
+			return
+		}
+		tr.signal(syscall.SIGTERM)
+		tr.exits(0)
+		eventually(tr.t, "all processes are gone", func() bool { return len(tr.family()) == 0 })
+	})
 }
 
 // supervisedKeys are its settings. The wait between starts is shorter than the seed's, so
