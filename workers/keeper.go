@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/messages"
@@ -40,7 +41,7 @@ func newKeeper(c *child, body []byte) (*keeper, error) {
 }
 
 func (k *keeper) code() Code {
-	return Code{Name: k.child.code.Name, New: func(*Self) (Worker, error) { return k, nil }}
+	return Code{Name: k.child.code.Name, Readiness: ByCall, New: func(*Self) (Worker, error) { return k, nil }}
 }
 
 // Run starts the command and ends as it does.
@@ -67,6 +68,8 @@ func (k *keeper) Run(_ context.Context, self *Self) error {
 		return err
 	}
 	self.say(messages.CommandStarted{Pid: p.Pid()})
+	// A command counts as ready once it has run for a while: it can't say so.
+	defer time.AfterFunc(self.Config().WorkerReadyAfter, self.Ready).Stop()
 	k.has(p)
 	return k.await(p, self)
 }
