@@ -29,6 +29,10 @@ func install(t *testing.T, path, mark string) {
 		t.Fatal(err)
 	}
 	defer from.Close()
+	// A child that another test forks meanwhile would hold the file open for writing until
+	// its exec, and a program that is open for writing can't be started.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	to, err := os.OpenFile(path+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ func pipeEnds(t *testing.T, pid int) map[pipeEnd]bool {
 			continue
 		}
 		info, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "fdinfo", number))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // closed since it was listed
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -232,7 +232,7 @@ func TestHandArrivesInOrder(t *testing.T) {
 		}
 		closeAll(m.files)
 	}
-	if now := openFDs(t); now != before {
+	if now := openFDs(t); now > before { // fewer: another test's have gone meanwhile
 		t.Errorf("%d descriptors, %d before", now, before)
 	}
 }

@@ -82,6 +82,7 @@ type life struct {
 	retireAt  time.Time // worker_max_age; zero = never
 	readyBy   time.Time // of a replacement; zero = never
 	stuck     bool
+	closing   bool // it ends by itself because it was asked to, by a signal to its own pid
 }
 
 type lifeState uint8
@@ -145,7 +146,8 @@ type (
 		inc messages.Incarnation
 		why string
 	}
-	tick struct{}
+	closing struct{ inc messages.Incarnation }
+	tick    struct{}
 )
 
 func newFleet(generation int, p policy, rnd func() float64) *fleet {
@@ -177,6 +179,10 @@ func (f *fleet) step(now time.Time, in any) []effect {
 		f.exited(in)
 	case recycle:
 		f.recycle(in)
+	case closing:
+		if _, l := f.find(in.inc); l != nil {
+			l.closing = true
+		}
 	case tick:
 	}
 	f.settle()

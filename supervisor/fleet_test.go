@@ -569,6 +569,27 @@ func TestZeroWorkersIsAServer(t *testing.T) {
 	}
 }
 
+// A worker that an operator stops by a signal to its own pid comes back at once, however
+// often; one that crashes does not.
+func TestSignalToAWorkersOwnPidIsNoCrash(t *testing.T) {
+	p := testPolicy(1)
+	p.maxRestarts = 2
+	w := newWorld(t, p)
+	w.step(begin{})
+	for n := 1; n < 6; n++ {
+		w.ready(life1(0, n))
+		w.step(closing{life1(0, n)})
+		w.exit(life1(0, n), code(0))
+		w.expect(fmt.Sprintf("0.%d", n+1))
+	}
+	w.step(closing{life1(0, 6)})
+	w.exit(life1(0, 6), code(1))
+	w.expect("0.7")
+	w.step(closing{life1(0, 7)})
+	w.exit(life1(0, 7), code(1))
+	w.expect("")
+}
+
 func TestNewsOfTheDeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testPolicy(1))
 	w.step(begin{})

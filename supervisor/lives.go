@@ -151,6 +151,11 @@ func (f *fleet) resumeSlot(s *slot) {
 
 // crashed applies the restart policy to a slot whose wanted life ended by itself.
 func (f *fleet) crashed(s *slot, l *life, e messages.Exit) {
+	if l.closing && e.Ok() { // an operator's wish, no failure: it counts towards no limit
+		s.history.restarts++
+		f.schedule(s, f.now.Add(max(0, f.policy.restartInterval)), "it was stopped by a signal")
+		return
+	}
 	var readyFor time.Duration
 	if !l.readyAt.IsZero() {
 		readyFor = max(1, f.now.Sub(l.readyAt))
