@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -33,16 +34,6 @@ type ServerOptions struct {
 	Log    *logrus.Logger
 }
 
-// Hooks are the user's, called in goroutines of their own.
-type Hooks struct {
-	BeforeRun func() error // before the first worker starts; an error ends the server
-	AfterRun  func()       // after the last worker has ended
-	// The rest may be nil. They run before what they are named after.
-	Reload  func(config.Config) error
-	Stop    func(messages.Mode)
-	Restart func(messages.Mode)
-}
-
 // server is the actor that keeps the workers: the hands of the fleet.
 //
 //	preparing ──BeforeRun──▶ keeping ──finish──▶ closing ──AfterRun──▶ ended
@@ -54,6 +45,7 @@ type server struct {
 	kids     map[messages.Incarnation]*kid
 	names    map[string]messages.Incarnation // of the kids' actors
 	images   imageDesk
+	hooks    sync.WaitGroup    // those in the background
 	stop     *messages.Stop    // that came before the fleet began
 	again    *messages.Restart // likewise
 	exit     messages.Exit
@@ -116,19 +108,6 @@ func (s *server) prepare(ctx actor.Context) {
 		}
 		root.Send(self, prepared{err})
 	}()
-}
-
-// guardHook calls a user's hook; a panic in it comes back as an error.
-func guardHook(name string, hook func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("hook %s: panic: %v", name, r)
-		}
-	}()
-	if err := hook(); err != nil {
-		return fmt.Errorf("hook %s: %w", name, err)
-	}
-	return nil
 }
 
 func (s *server) preparing(ctx actor.Context) {
@@ -203,11 +182,6 @@ func (s *server) keepingStop(ctx actor.Context, m messages.Stop) {
 	s.step(ctx, stopAll{mode: m.Mode, reason: m.Reason})
 }
 
-// background calls a hook in a goroutine of its own.
-func (s *server) background(name string, hook func() error) {
-	go func() { s.logged(guardHook(name, hook)) }()
-}
-
 func (s *server) logged(err error) {
 	if err != nil {
 		s.Log.Error(err)
@@ -260,6 +234,7 @@ func (s *server) said(ctx actor.Context, m actors.ChildSaid) {
 		if k := s.kids[m.Incarnation]; k != nil {
 			k.told = true
 		}
+		s.step(ctx, closing{m.Incarnation})
 	case messages.Requested, messages.Reply:
 		s.up(ctx, e)
 	case messages.Progress:
@@ -410,6 +385,7 @@ func (s *server) close(ctx actor.Context, exit messages.Exit) {
 	s.behavior.Become(s.closing)
 	root, self, hook := ctx.ActorSystem().Root, ctx.Self(), s.Hooks.AfterRun
 	go func() {
+		s.awaitHooks()
 		if hook != nil {
 			s.logged(guardHook("AfterRun", func() error { hook(); return nil }))
 		}

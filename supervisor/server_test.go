@@ -165,7 +165,7 @@ func TestServerAfterRunRunsAfterTheLastExit(t *testing.T) {
 }
 
 // The rest of the hooks run in goroutines: one that blocks holds up nobody, but for the
-// restart that its hook precedes.
+// restart that its hook precedes and, for a while, the end.
 func TestServerHooksMayBlock(t *testing.T) {
 	hold := make(chan struct{})
 	serverInBubble(t, 1, func(o *ServerOptions) {
@@ -180,7 +180,10 @@ func TestServerHooksMayBlock(t *testing.T) {
 		s.send(messages.Restart{})
 		s.want()
 		s.send(gracefulStop)
-		s.want("worker 1.0.1 stopping", "worker 1.0.1 exited: exit 0 next -1ns", "server 1 exited: exit 0")
+		s.want("worker 1.0.1 stopping", "worker 1.0.1 exited: exit 0 next -1ns")
+		time.Sleep(hookWait)
+		synctest.Wait()
+		s.want("server 1 exited: exit 0")
 		close(hold)
 		synctest.Wait()
 		if s.logged("hook Reload: no") != 1 || s.logged("hook Restart: panic: oh") != 1 {
