@@ -195,9 +195,9 @@ func (f *fleet) settle() {
 		f.check(s)
 	}
 	f.advanceRoll()
-	f.checkReady()
 	f.checkStop()
 	f.checkEnd()
+	f.checkReady()
 }
 
 // check does what has become due in one slot.

@@ -161,9 +161,10 @@ func (f *fleet) checkEnd() {
 	}
 }
 
-// checkReady says once that every wanted slot has been ready.
+// checkReady says once that every wanted slot has been ready. One that has ended for good is
+// not waited for, but a fleet of nothing else never was ready.
 func (f *fleet) checkReady() {
-	if f.readyOnce || !f.begun || f.stop != nil {
+	if f.readyOnce || !f.begun || f.stop != nil || f.finished {
 		return
 	}
 	for f.readyFrom < len(f.slots) {
