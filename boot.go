@@ -19,6 +19,7 @@ func runTop(app App, source Source) int {
 	if under := underInit(); os.Getpid() == 1 && !under {
 		return runInit()
 	}
+	procbridge.CloseInheritedOnExec()
 	stage := daemonStage()
 	if stage == "session" {
 		return leadSession()
@@ -37,10 +38,14 @@ func runTop(app App, source Source) int {
 	}
 	cfg, err := load(app, source)
 	if err != nil {
-		whoStarted.tell(err, 1)
+		if whoStarted != nil { // who prints it
+			whoStarted.tell(err, 1)
+			return 1
+		}
 		return complain(err)
 	}
 	if cfg.Daemonize && stage == "" {
+		caught.Release() // who waits for a daemon can be told to give up
 		return daemonize(cfg)
 	}
 	ready, err := openTop(app, cfg, caught, stage == "daemon")
@@ -202,6 +207,10 @@ func runEngine(app App, source Source, ready *opened, caught *actors.Caught, who
 		done: func(e messages.Exit) { ended <- e },
 	}))
 	exit := <-ended
-	tell(errors.New("the server ended before it was ready: "+exit.String()), exit.Code)
+	code := exit.Code
+	if code == 0 { // to its caller a daemon that is not up is a failure, also after a TERM
+		code = ready.cfg.DaemonizeErrorExitCode
+	}
+	tell(errors.New("the server ended before it was ready: "+exit.String()), code)
 	return exit.Code
 }

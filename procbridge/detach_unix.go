@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -95,6 +96,24 @@ func ServeInit(o InitOptions) int {
 func CloseOnExec(f *os.File) {
 	if raw, err := f.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { unix.CloseOnExec(int(fd)) }) // a closed file has no children
+	}
+}
+
+// CloseInheritedOnExec keeps every descriptor above 2 that this process was started with
+// from its children: they get what they are given, and whoever waits for the end of a pipe
+// or a lock of our starter's does not wait for them. Where the system has no list of
+// descriptors it does nothing.
+func CloseInheritedOnExec() {
+	list, err := os.Open("/dev/fd")
+	if err != nil {
+		return
+	}
+	defer list.Close()
+	names, _ := list.Readdirnames(-1) // what was read before an error counts
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
 	}
 }
 

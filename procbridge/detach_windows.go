@@ -34,6 +34,9 @@ func ServeInit(InitOptions) int { return 1 }
 // CloseOnExec does nothing: handles are inherited by name.
 func CloseOnExec(*os.File) {}
 
+// CloseInheritedOnExec does nothing: handles are inherited by name.
+func CloseInheritedOnExec() {}
+
 // ReplaceOutput is not available.
 func ReplaceOutput(*os.File) error {
 	return errors.New("replace stdout and stderr: not available on Windows")
