@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 
@@ -34,6 +35,7 @@ func init() {
 	} {
 		roles[name] = play
 	}
+	maps.Copy(roles, daemonRoles)
 }
 
 func appOf(f func(context.Context, *serverengine.Self) error) serverengine.App {

@@ -45,8 +45,9 @@ type tree struct {
 
 // launch says how a role is started, where that is not the usual way.
 type launch struct {
-	program string   // instead of this binary
-	env     []string // added
+	program string                 // instead of this binary
+	env     []string               // added
+	adjust  func(*tree, *exec.Cmd) // has the last word before the start; may be nil
 }
 
 // start runs a role as a session of its own. The test's end stops it, and fails if
@@ -81,6 +82,9 @@ func (tr *tree) run(role string, how launch) {
 	tr.cmd.Env = append(tr.cmd.Env, how.env...)
 	tr.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	tr.cmd.Stdout, tr.cmd.Stderr = tr.create("stdout"), tr.create("stderr")
+	if how.adjust != nil {
+		how.adjust(tr, tr.cmd)
+	}
 	if err := tr.cmd.Start(); err != nil {
 		tr.t.Fatal(err)
 	}
