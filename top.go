@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/internal/account"
 	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/sockets"
@@ -31,12 +33,13 @@ type house struct {
 	log       *logrus.Logger
 	pid       *pidFile   // nil = none
 	manager   sync.Mutex // one opens the socket manager's path
+	worker    int        // uid of spawned commands that is not ours; -1 = none
 }
 
 // newHouse makes a house with its listening sockets, those of the listen key bound: before
 // privileges are dropped, since they may be ports that only root may bind.
 func newHouse(cfg Config, guest bool) (*house, error) {
-	h := &house{}
+	h := &house{worker: commandUID(cfg)}
 	var inherited []sockets.Inherited
 	if !guest {
 		var err error
@@ -44,7 +47,7 @@ func newHouse(cfg Config, guest bool) (*house, error) {
 			return nil, err
 		}
 	}
-	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, ReusePort: cfg.SocketReuseport})
+	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, ReusePort: cfg.SocketReuseport, AllowUID: h.allowed})
 	if err := errors.Join(h.sockets.SetSlots(cfg.Workers), h.bind(cfg)); err != nil {
 		return nil, errors.Join(err, h.sockets.Close())
 	}
@@ -224,7 +227,32 @@ func (h *house) Manager() (path, token string, err error) {
 			return "", "", err
 		}
 	}
-	return h.sockets.Path(), h.sockets.Token(), nil
+	path = h.sockets.Path()
+	if h.worker >= 0 {
+		if err := errors.Join(os.Chown(filepath.Dir(path), h.worker, -1), os.Chown(path, h.worker, -1)); err != nil {
+			return "", "", fmt.Errorf("let worker_chuser reach the socket manager: %w", err)
+		}
+	}
+	return path, h.sockets.Token(), nil
+}
+
+// commandUID is who spawned commands run as, where that is somebody else; -1 = nobody.
+// Whoever one command alone runs as (Command.User) is not let in: it can be given sockets
+// by Command.Listen.
+func commandUID(cfg Config) int {
+	if cfg.WorkerType != config.Spawn || cfg.WorkerChuser == "" || os.Geteuid() != 0 {
+		return -1
+	}
+	a, err := account.Lookup(cfg.WorkerChuser, "", os.Getuid(), os.Getgid())
+	if err != nil || a.Uid == 0 {
+		return -1 // the start of a worker says what is wrong
+	}
+	return int(a.Uid)
+}
+
+// allowed says who may use the socket manager's path, beside showing its token.
+func (h *house) allowed(uid uint32) bool {
+	return uid == 0 || uid == uint32(os.Geteuid()) || h.worker >= 0 && uid == uint32(h.worker)
 }
 
 // serverEnv is what a server process needs to know of the top beside its descriptors.
