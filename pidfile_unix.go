@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,14 +31,32 @@ func writePidFile(path string) (*pidFile, error) {
 	if err != nil {
 		return nil, pidError(path, err)
 	}
+	var takeover *takeoverError
 	for range 100 { // each turn lost means that somebody else has made progress
 		p, err := tryPidFile(path)
+		if errors.As(err, &takeover) {
+			time.Sleep(takeoverWait)
+			continue
+		}
 		if p != nil || err != nil {
 			return p, err
 		}
 	}
+	if takeover != nil {
+		return nil, takeover.held
+	}
 	return nil, pidError(path, errors.New("others write it all the time"))
 }
+
+// takeoverError says that a file is locked although nobody has the number in it: somebody
+// is about to put another file in its place, which will tell who. If that goes on, the
+// number is one of another container, and held is the truth.
+type takeoverError struct{ held error }
+
+func (e *takeoverError) Error() string { return e.held.Error() }
+
+// takeoverWait is the time from one look at a takeover to the next.
+const takeoverWait = 5 * time.Millisecond
 
 func pidError(path string, err error) error {
 	return &ConfigError{Key: "pid_path", Value: path, Problem: err.Error(), Hint: "give a path in a directory that this user may write"}
@@ -84,7 +103,7 @@ func lockExisting(path string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close()
-		return nil, runningError(path, f)
+		return nil, heldError(path, f)
 	}
 	if !samePath(f, path) { // replaced between open and lock: look again
 		_ = f.Close()
@@ -93,12 +112,17 @@ func lockExisting(path string) (*os.File, error) {
 	return f, nil
 }
 
-func runningError(path string, f *os.File) error {
+func heldError(path string, f *os.File) error {
 	b := make([]byte, 32)
 	n, _ := f.ReadAt(b, 0) // an unreadable number is shown as an empty one
-	return &ConfigError{Key: "pid_path", Value: path,
-		Problem: "is held by a process that runs, pid " + strings.TrimSpace(string(b[:n])),
+	number := strings.TrimSpace(string(b[:n]))
+	held := &ConfigError{Key: "pid_path", Value: path,
+		Problem: "is held by a process that runs, pid " + number,
 		Hint:    "stop that one first, or give this one another pid_path"}
+	if pid, err := strconv.Atoi(number); err != nil || pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		return &takeoverError{held}
+	}
+	return held
 }
 
 // newPidFile writes and locks the file aside.
