@@ -16,16 +16,21 @@ import (
 func readWords(in io.Reader, root *actor.RootContext, engine *actor.PID, log *logrus.Logger) {
 	words := messages.CommandWords()
 	lines := bufio.NewReaderSize(in, 4096)
+	goesOn := false // the line before was only a piece
 	for {
-		line, tooLong, err := lines.ReadLine()
+		line, cut, err := lines.ReadLine()
 		if err != nil {
 			if err != io.EOF {
 				log.Warnf("command_sender: pipe: standard input ends: %v", err)
 			}
 			return
 		}
+		tooLong := cut || goesOn
+		goesOn = cut
 		word := strings.TrimSpace(string(line))
 		switch command := words[word]; {
+		case tooLong && !cut:
+			log.Warn("command_sender: pipe: a line that is far too long is no command word")
 		case word == "" || tooLong:
 		case command == nil:
 			log.Warnf("command_sender: pipe: %q is no command word", word)
