@@ -259,3 +259,9 @@ func listening(t *testing.T) string {
 	t.Cleanup(func() { l.Close() })
 	return l.Addr().String()
 }
+
+// programComm is the short name that the kernel gives to the program under test.
+func programComm() string {
+	name := filepath.Base(os.Args[0])
+	return name[:min(len(name), 15)]
+}
