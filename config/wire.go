@@ -74,6 +74,10 @@ func (f *field) appendWire(b []byte, c *Config) []byte {
 // writer that is one of ours here is read as in a file.
 func Decode(b []byte) (Config, error) {
 	c := Default()
+	b = takeOwn(&c, b)
+	if string(b) == "{}" {
+		return c, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var m map[string]any
