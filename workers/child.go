@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -33,7 +34,7 @@ type child struct {
 	cfg    config.Config
 	log    *logrus.Logger
 	pipe   *logging.PipeWriter
-	client *sockets.Client
+	client func() (*sockets.Client, error) // made when somebody wants a socket
 	life   *life
 	exited chan messages.Exit
 	signal chan os.Signal
@@ -125,9 +126,13 @@ func (c *child) begin(b messages.Begin) error {
 		return err
 	}
 	c.log = logging.NewLogger(logging.LoggerOptions{Out: c.pipe, Level: cfg.LogLevel, Format: string(cfg.LogFormat)})
-	if c.client, err = sockets.FromFile(c.parent.File(FileTop)); err != nil {
-		return fmt.Errorf("connect to the top process: %w", err)
-	}
+	c.client = sync.OnceValues(func() (*sockets.Client, error) {
+		client, err := sockets.FromFile(c.parent.File(FileTop))
+		if err != nil {
+			return nil, fmt.Errorf("connect to the top process: %w", err)
+		}
+		return client, nil
+	})
 	if cfg.WorkerProcessName != "" {
 		c.setName(b.Incarnation.Slot, cfg)
 	}
@@ -160,16 +165,26 @@ func topPid(p *procbridge.Parent) int {
 // say sends an event up. It fails only when the parent is gone, which Commands tells.
 func (c *child) say(e messages.Event) { _ = c.parent.Send(e) }
 
-type childHost struct{ client *sockets.Client }
+type childHost struct {
+	client func() (*sockets.Client, error)
+}
 
 func (h childHost) Listen(network, address string, o sockets.ListenOptions) (net.Listener, error) {
-	return h.client.ListenWith(network, address, o)
+	client, err := h.client()
+	if err != nil {
+		return nil, err
+	}
+	return client.ListenWith(network, address, o)
 }
 
 func (h childHost) ListenPacket(network, address string, o sockets.ListenOptions) (net.PacketConn, error) {
+	client, err := h.client()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), listenWait)
 	defer cancel()
-	return h.client.ListenPacketContext(ctx, network, address, o)
+	return client.ListenPacketContext(ctx, network, address, o)
 }
 
 // serve runs until the life has ended.

@@ -101,12 +101,19 @@ func (k *keeper) env(sockets int) []string {
 
 // sockets gets the descriptors of the listed addresses from the top process.
 func (k *keeper) sockets() (files []*os.File, names []string, err error) {
+	if len(k.cmd.Listen) == 0 {
+		return nil, nil, nil
+	}
+	client, err := k.child.client()
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, a := range k.cmd.Listen {
 		network, address, err := config.SplitAddress(a)
 		if err != nil {
 			return files, nil, fmt.Errorf("App.Spawn: Listen: %w", err)
 		}
-		f, err := k.child.client.Export(network, address)
+		f, err := client.Export(network, address)
 		if err != nil {
 			return files, nil, err
 		}
