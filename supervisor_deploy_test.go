@@ -8,11 +8,28 @@ import (
 	"testing"
 )
 
+// deployedSupervised is deployed under a supervisor. No process is started while a program
+// is written: one that inherits the open file would keep it from being executed.
+func deployedSupervised(t *testing.T, settings keys) (*tree, func(mark string)) {
+	t.Helper()
+	program := t.TempDir() + "/program"
+	put := func(mark string) {
+		t.Helper()
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+		install(t, program, mark)
+	}
+	put("")
+	tr := startWith(t, "web", settings, launch{program: program})
+	tr.mayLeaveOrphans()
+	tr.generation(1)
+	return tr, put
+}
+
 // A live restart brings new code, in both orders, and a crash afterwards keeps it.
 func TestLiveRestartServesTheNewCode(t *testing.T) {
 	bothOrders(t, func(t *testing.T, order string) {
-		tr, install := deployed(t, supervisedKeys(2, keys{"live_restart_order": order, "restart_backoff": 0}))
-		tr.mayLeaveOrphans()
+		tr, install := deployedSupervised(t, supervisedKeys(2, keys{"live_restart_order": order, "restart_backoff": 0}))
 		before := tr.serving(2)
 		tr.serves("code", "original")
 		install("two")
@@ -35,8 +52,7 @@ func TestLiveRestartServesTheNewCode(t *testing.T) {
 // neither of the server process nor of its workers.
 func TestKilledServerAfterADeployDoesNotGoBack(t *testing.T) {
 	t.Parallel()
-	tr, install := deployed(t, supervisedKeys(2, keys{"restart_backoff": 0}))
-	tr.mayLeaveOrphans()
+	tr, install := deployedSupervised(t, supervisedKeys(2, keys{"restart_backoff": 0}))
 	before := tr.serving(2)
 	install("two")
 	tr.signal(syscall.SIGUSR1)
@@ -54,7 +70,7 @@ func TestKilledServerAfterADeployDoesNotGoBack(t *testing.T) {
 // until the program is repaired; nobody has to ask a second time.
 func TestLiveRestartWithABrokenProgram(t *testing.T) {
 	t.Parallel()
-	tr, install := deployed(t, supervisedKeys(2, keys{"restart_backoff": "50ms"}))
+	tr, install := deployedSupervised(t, supervisedKeys(2, keys{"restart_backoff": "50ms"}))
 	before := tr.serving(2)
 	l := tr.load(2, false)
 	install(markBroken)
@@ -79,8 +95,7 @@ func TestLiveRestartWithABrokenProgram(t *testing.T) {
 // The same with a file that is no program at all, and one that is not there.
 func TestLiveRestartWithoutAProgram(t *testing.T) {
 	t.Parallel()
-	tr, install := deployed(t, supervisedKeys(1, keys{"restart_backoff": "50ms"}))
-	tr.generation(1)
+	tr, install := deployedSupervised(t, supervisedKeys(1, keys{"restart_backoff": "50ms"}))
 	if err := os.WriteFile(tr.cmd.Path+".other", []byte("no program"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (tr *tree) answersAgain(victim int) time.Duration {
 func TestKillsOfTheSupervisorLeaveNothing(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano())))
-	for n := range rounds(20) {
+	for n := range rounds(50) {
 		tr := start(t, "web", supervisedKeys(2, keys{"orphan_timeout": "1s", "restart_backoff": 0}))
 		var l *load
 		if n%4 > 0 { // else in the middle of the start
