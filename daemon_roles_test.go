@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/serverengine/serverengine-go"
 )
@@ -75,10 +74,7 @@ func breaks(ctx context.Context, self *serverengine.Self) error {
 	if how == "fatal" {
 		return writeTwice()
 	}
-	go func() {
-		time.AfterFunc(time.Hour, func() {}) // something to see in the trace beside the text
-		panic("a mistake of the user")
-	}()
+	go func() { panic("a mistake of the user") }()
 	<-ctx.Done()
 	return nil
 }
