@@ -29,7 +29,8 @@ const (
 // GracefulInterval and after ever longer intervals (15, 25, 35 … s with the seed's
 // numbers); immediate: the same with its own frame, QUIT and numbers; then KILL, again
 // after each ImmediateInterval, since a process may be in an uninterruptible sleep. A
-// child that takes no frames gets the signal at 0 too.
+// child that takes no frames gets the signal at 0 too, and so does one that has not ended
+// in time or is silent: it is no longer asked, and QUIT shows where it hangs.
 type escalation struct {
 	ladder Ladder
 	frames bool
@@ -60,6 +61,12 @@ func (e *escalation) start(now time.Time, mode messages.Mode) []Step {
 	return []Step{first}
 }
 
+// distrust is start for a child that is not asked any more.
+func (e *escalation) distrust(now time.Time) []Step {
+	e.frames = false
+	return e.start(now, messages.Immediate)
+}
+
 // kill goes to the last rung at once.
 func (e *escalation) kill(now time.Time) []Step {
 	e.active, e.mode, e.killed = true, messages.Immediate, true
@@ -74,7 +81,7 @@ func (e *escalation) step(now time.Time) []Step {
 	}
 	if end := e.rungEnd(); !end.IsZero() && !now.Before(end) && !e.killed {
 		if e.mode == messages.Graceful {
-			return e.start(now, messages.Immediate)
+			return e.distrust(now)
 		}
 		return e.kill(now)
 	}

@@ -56,7 +56,10 @@ func timetable(l Ladder, frames bool, upgrade, horizon time.Duration) []due {
 	}
 	first, second := StepStopFrame, StepImmediateFrame
 	if !frames {
-		first, second = StepTerm, StepQuit
+		first = StepTerm
+	}
+	if !frames || upgrade < 0 { // its time is up: nobody asks it any more
+		second = StepQuit
 	}
 	end := unlimited(l.GracefulTimeout)
 	if upgrade >= 0 {
@@ -127,7 +130,7 @@ func TestEscalationFollowsTheSeedsNumbers(t *testing.T) {
 	}
 }
 
-func TestEscalationWithFramesBeginsEachRungWithOne(t *testing.T) {
+func TestEscalationWithFramesBeginsWhatIsAskedForWithOne(t *testing.T) {
 	got := run(t, &escalation{ladder: seedLadder(), frames: true}, messages.Graceful, 20*time.Second, 31*time.Second)
 	want := []due{
 		{0, StepStopFrame}, {15 * time.Second, StepTerm}, {20 * time.Second, StepImmediateFrame}, {30 * time.Second, StepQuit},

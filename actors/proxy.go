@@ -270,7 +270,7 @@ func (p *Proxy) fail(ctx actor.Context, why string, atOnce bool) {
 		p.act(p.steps.kill(time.Now()))
 		return
 	}
-	p.act(p.steps.start(time.Now(), messages.Immediate))
+	p.act(p.steps.distrust(time.Now()))
 }
 
 // look does what has become due.

@@ -121,7 +121,7 @@ func TestProxyNewTimingIsInForceAtOnce(t *testing.T) {
 		short.Ladder.GracefulTimeout, short.Ladder.ImmediateTimeout = 5*time.Second, 5*time.Second
 		s.tell(short)
 		s.pass(time.Minute)
-		s.wantTold("0s frame graceful stop", "5s frame immediate stop", "10s KILL")
+		s.wantTold("0s frame graceful stop", "5s QUIT", "10s KILL")
 	})
 	inBubble(t, seedOptions(), obedient, func(s *stage) {
 		s.begin()
@@ -162,7 +162,7 @@ func TestProxyOfAChildThatClosesItsPipe(t *testing.T) {
 		s.emit(procbridge.UpClosed{})
 		s.pass(11 * time.Minute)
 		told := s.child.log()
-		if told[0] != "0s frame immediate stop" || told[1] != "10s QUIT" || told[len(told)-1] != "10m0s KILL" {
+		if told[0] != "0s QUIT" || told[1] != "10s QUIT" || told[len(told)-1] != "10m0s KILL" {
 			t.Errorf("told %q", told)
 		}
 		if e := s.exited(); e.Exit.Detail != "it closed its pipe" || e.Exit.Cause != messages.ExitSignal {
@@ -219,7 +219,7 @@ func TestProxyNewTimingWhileStarting(t *testing.T) {
 		s.tell(gracefulStop)
 		s.begin()
 		s.pass(time.Minute)
-		s.wantTold("0s frame graceful stop", "1s frame immediate stop", "2s KILL")
+		s.wantTold("0s frame graceful stop", "1s QUIT", "2s KILL")
 	})
 }
 
