@@ -230,7 +230,7 @@ func (p *Proxy) heard(ctx actor.Context, e procbridge.Event) {
 	case procbridge.Frame:
 		p.frame(ctx, e.Event)
 	case procbridge.Garbage:
-		p.Log.WithField("incarnation", p.Incarnation.String()).
+		p.log().
 			Errorf("the child wrote what is no frame (%v): %q; it is killed", e.Err, e.First)
 		p.fail(ctx, "it wrote what is no frame", true)
 	case procbridge.Refused:
@@ -291,6 +291,15 @@ func (p *Proxy) arm(ctx actor.Context) {
 	p.alarm.Set(ctx, next)
 }
 
+// log names the child in what is logged of it.
+func (p *Proxy) log() *logrus.Entry {
+	e := p.Log.WithField("incarnation", p.Incarnation.String())
+	if p.Incarnation.IsServer() {
+		return e
+	}
+	return e.WithField("worker", p.Incarnation.Slot)
+}
+
 func (p *Proxy) retime(t Timing) {
 	p.Timing = t
 	p.steps.ladder = t.Ladder
@@ -317,7 +326,7 @@ func (p *Proxy) act(steps []Step) {
 			err = p.child.Kill()
 		}
 		if err != nil {
-			p.Log.WithField("incarnation", p.Incarnation.String()).Debugf("step of the stop: %v", err)
+			p.log().Debugf("step of the stop: %v", err)
 		}
 	}
 }
@@ -340,7 +349,7 @@ func (p *Proxy) signal(name string) error {
 // pass hands a command on to the child.
 func (p *Proxy) pass(c messages.Command) {
 	if err := p.child.Send(c); err != nil {
-		p.Log.WithField("incarnation", p.Incarnation.String()).Debugf("pass %s on: %v", c, err)
+		p.log().Debugf("pass %s on: %v", c, err)
 	}
 }
 
