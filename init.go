@@ -23,20 +23,27 @@ func underInit() bool {
 	return under
 }
 
+// forwarded are all signals that can mean something to the top: it alone knows which do.
+var forwarded = []string{
+	"TERM", "QUIT", "USR1", "HUP", "USR2", "INT", "CONT", "TTIN", "TTOU",
+	"WINCH", "ALRM", "VTALRM", "TSTP", "ABRT", "IO", "PWR", "XCPU",
+}
+
 func runInit() int {
-	pid, err := procbridge.StartDetached(procbridge.Detached{
-		Args: os.Args, Env: append(os.Environ(), initEnv+"=1"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
-	})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: as process 1: %v\n", programName(), err)
-		return 1
-	}
-	o := procbridge.InitOptions{Child: pid}
-	for _, name := range []string{"TERM", "QUIT", "USR1", "HUP", "USR2", "INT", "CONT", "TTIN", "TTOU", "WINCH", "ALRM", "PWR"} {
+	o := procbridge.InitOptions{Start: func() (int, error) {
+		return procbridge.StartDetached(procbridge.Detached{
+			Args: os.Args, Env: append(os.Environ(), initEnv+"=1"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		})
+	}}
+	for _, name := range forwarded {
 		if s, err := procbridge.SignalByName(name); err == nil {
 			o.Forward = append(o.Forward, s)
 		}
 	}
 	o.Ours = func(s os.Signal) bool { return procbridge.SignalName(s) == "INT" && actors.AtTerminal() }
-	return procbridge.ServeInit(o)
+	code, err := procbridge.ServeInit(o)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: as process 1: %v\n", programName(), err)
+	}
+	return code
 }

@@ -56,8 +56,8 @@ func CatchPipeSignal() { catchPipeSignal() }
 
 // InitOptions is what a process 1 does beside reaping.
 type InitOptions struct {
-	Child   int         // pid of the process whose end is ours
-	Forward []os.Signal // passed on to it
+	Start   func() (pid int, err error) // starts the process whose end is ours
+	Forward []os.Signal                 // passed on to it, also those that come during its start
 	// Ours reports whether a signal reached the child as well, because a person typed it at
 	// the terminal that both belong to.
 	Ours func(os.Signal) bool
@@ -65,14 +65,18 @@ type InitOptions struct {
 
 // ServeInit is the whole life of process 1 in a container: it reaps whatever ends, passes
 // signals on, and returns the exit code of its child, 128 + n for signal n.
-func ServeInit(o InitOptions) int {
+func ServeInit(o InitOptions) (code int, err error) {
 	raised := make(chan os.Signal, 64)
 	signal.Notify(raised, o.Forward...)
 	defer signal.Stop(raised)
+	child, err := o.Start()
+	if err != nil {
+		return 1, err
+	}
 	go func() {
 		for s := range raised {
 			if n, ok := s.(unix.Signal); ok && !o.Ours(s) {
-				_ = unix.Kill(o.Child, n) // it has ended, at worst: then so do we
+				_ = unix.Kill(child, n) // it has ended, at worst: then so do we
 			}
 		}
 	}()
@@ -82,12 +86,12 @@ func ServeInit(o InitOptions) int {
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
-			return 1 // no child left: ours was reaped by somebody else
-		case pid != o.Child:
+			return 1, nil // no child left: ours was reaped by somebody else
+		case pid != child:
 		case status.Signaled():
-			return 128 + int(status.Signal())
+			return 128 + int(status.Signal()), nil
 		case status.Exited():
-			return status.ExitStatus()
+			return status.ExitStatus(), nil
 		}
 	}
 }

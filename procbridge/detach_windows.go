@@ -23,13 +23,13 @@ func StartDetached(Detached) (int, error) {
 
 // InitOptions is what a process 1 does beside reaping.
 type InitOptions struct {
-	Child   int
+	Start   func() (pid int, err error)
 	Forward []os.Signal
 	Ours    func(os.Signal) bool
 }
 
 // ServeInit is never called: no process has number 1.
-func ServeInit(InitOptions) int { return 1 }
+func ServeInit(InitOptions) (code int, err error) { return 1, nil }
 
 // CloseOnExec does nothing: handles are inherited by name.
 func CloseOnExec(*os.File) {}
