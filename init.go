@@ -3,6 +3,7 @@ package serverengine
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/procbridge"
@@ -16,10 +17,14 @@ import (
 // initEnv tells the top that an init of ours is above it.
 const initEnv = "SERVERENGINE_INIT"
 
-// underInit is asked once: what this process starts is no top of an init.
+// underInit is asked once: what this process starts is no top of an init. Sockets that
+// process 1 was given are this process's, which has inherited them.
 func underInit() bool {
 	under := os.Getenv(initEnv) != ""
 	_ = os.Unsetenv(initEnv)
+	if under && os.Getenv("LISTEN_PID") == "1" {
+		_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // can't fail for such a value
+	}
 	return under
 }
 
