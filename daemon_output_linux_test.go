@@ -173,6 +173,7 @@ func TestBrokenTopHasItsTraceInTheNewestLog(t *testing.T) {
 		tr.adopt()
 		tr.says("waiting to break")
 		tr.moveLog()
+		tr.signal(syscall.SIGUSR2)
 		tr.logIsBack()
 		tr.atGate()()
 		tr.allGone()

@@ -13,10 +13,9 @@ import (
 	"github.com/serverengine/serverengine-go"
 )
 
-// daemonRoles are the programs of the stories of daemons.
-var daemonRoles = map[string]func(){
-	"gated":  func() { os.Exit(serverengine.Run(webApp(), gatedSource())) },
-	"breaks": func() { run(appOf(breaks)) },
+func init() {
+	roles["gated"] = func() { os.Exit(serverengine.Run(webApp(), gatedSource())) }
+	roles["breaks"] = func() { run(appOf(breaks)) }
 }
 
 // The files of a gated start, beside the configuration.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 
@@ -35,7 +34,6 @@ func init() {
 	} {
 		roles[name] = play
 	}
-	maps.Copy(roles, daemonRoles)
 }
 
 func appOf(f func(context.Context, *serverengine.Self) error) serverengine.App {
