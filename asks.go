@@ -7,7 +7,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -35,44 +34,13 @@ type ask struct {
 	timer *time.Timer
 }
 
-type (
-	expired struct{ id uint64 }
-	// post ends a batch: it stands in the mailbox behind the messages of one moment.
-	post struct{}
-)
-
-// maxBatch is how many messages are sent on together at most.
-const maxBatch = 256
-
-func (e *engine) tell(ctx actor.Context, m messages.Tell) {
-	d, err := e.encode(m.Slot, m.Body)
-	if err != nil {
-		e.log.Errorf("tell worker %d: %v", m.Slot, err)
-		if ctx.Sender() != nil {
-			ctx.Respond(err)
-		}
-		return
-	}
-	e.outbox = append(e.outbox, d)
-	switch len(e.outbox) {
-	case 1:
-		ctx.Send(ctx.Self(), post{})
-	case maxBatch:
-		e.post(ctx)
-	}
-}
-
-// post sends on what tell has collected. Whoever sends the server anything else calls it
-// first, so that everything arrives in its order.
-func (e *engine) post(ctx actor.Context) {
-	if len(e.outbox) > 0 {
-		ctx.Send(e.server, e.outbox)
-		e.outbox = make(actors.Mail, 0, min(maxBatch, 2*len(e.outbox)))
-	}
-}
+type expired struct{ id uint64 }
 
 func (e *engine) ask(ctx actor.Context, m messages.Ask) {
-	d, err := e.encode(m.Slot, m.Body)
+	d, err := encode(m.Slot, m.Body)
+	if err == nil {
+		err = e.fits(d)
+	}
 	if err != nil {
 		ctx.Respond(err)
 		return
@@ -89,25 +57,26 @@ func (e *engine) ask(ctx actor.Context, m messages.Ask) {
 	d.ID = a.last
 	id, root, self := a.last, ctx.ActorSystem().Root, ctx.Self()
 	a.open[id] = &ask{from: ctx.Sender(), timer: time.AfterFunc(limit, func() { root.Send(self, expired{id}) })}
-	e.outbox = append(e.outbox, d)
-	e.post(ctx)
+	ctx.Send(e.server, d)
 }
 
 // encode turns a body into bytes, once, here in the top.
-func (e *engine) encode(slot int, body any) (d messages.Deliver, err error) {
+func encode(slot int, body any) (d messages.Deliver, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("encode a %T: panic: %v", body, r)
 		}
 	}()
 	name, b, err := messages.EncodeBody(body)
-	if err != nil {
-		return d, err
+	return messages.Deliver{Slot: slot, Type: name, Body: b}, err
+}
+
+// fits is the error of a message that is too large.
+func (e *engine) fits(d messages.Deliver) error {
+	if int64(len(d.Body)) > e.cfg.WorkerMaxMessageSize {
+		return fmt.Errorf("%d bytes, %d are allowed: %w", len(d.Body), e.cfg.WorkerMaxMessageSize, ErrTooLarge)
 	}
-	if int64(len(b)) > e.cfg.WorkerMaxMessageSize {
-		return d, fmt.Errorf("%d bytes, %d are allowed: %w", len(b), e.cfg.WorkerMaxMessageSize, ErrTooLarge)
-	}
-	return messages.Deliver{Slot: slot, Type: name, Body: b}, nil
+	return nil
 }
 
 func (a *asks) take(id uint64) *ask {

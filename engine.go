@@ -40,18 +40,18 @@ type engine struct {
 	engineOptions
 	behavior actor.Behavior
 	*house
-	cfg    Config
-	desk   desk // the configuration's version, and what waits for a load
-	size   size
-	server *actor.PID // the server, or the supervisor
-	events *actor.PID // publishes
-	asks   asks
-	outbox actors.Mail // for the server, in this moment
-	census census
-	stop   *messages.Stop
-	ended  bool
-	marked bool         // a restart of everybody is under way: who asks for which socket counts
-	alarm  actors.Alarm // bounds the wait for the last event
+	cfg     Config
+	desk    desk // the configuration's version, and what waits for a load
+	size    size
+	server  *actor.PID // the server, or the supervisor
+	events  *actor.PID // publishes
+	asks    asks
+	census  census
+	stop    *messages.Stop
+	ended   bool
+	marked  sweepMark    // a restart of everybody is under way: who asks for which socket counts
+	sweeper actors.Alarm // rings when new workers have had their time to ask for sockets
+	alarm   actors.Alarm // bounds the wait for the last event
 }
 
 func engineProps(o engineOptions) *actor.Props {
@@ -59,7 +59,7 @@ func engineProps(o engineOptions) *actor.Props {
 		e := &engine{engineOptions: o, behavior: actor.NewBehavior()}
 		e.behavior.Become(e.opening)
 		return e
-	}, actor.WithSupervisor(actors.StopOnPanic()))
+	}, actor.WithSupervisor(actors.StopOnPanic()), actor.WithMailbox(newTellbox))
 }
 
 type (
@@ -154,6 +154,8 @@ func (e *engine) opening(ctx actor.Context) {
 		}
 	case messages.GetStatus:
 		ctx.Respond(messages.Status{Name: e.app.name(), Pid: os.Getpid(), State: "starting"})
+	case *tells:
+		m.take().refuse(ctx, "the engine is starting")
 	case messages.Command:
 		e.refuse(ctx, "the engine is starting")
 	}
@@ -198,18 +200,18 @@ func (e *engine) keeper(ctx actor.Context, c messages.Configure) *actor.Props {
 
 func (e *engine) running(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case messages.Tell:
-		e.tell(ctx, m)
-	case messages.Ask:
-		e.ask(ctx, m)
-	case post:
-		e.post(ctx)
+	case *tells:
+		e.tell(ctx, m.take())
 	case messages.Reply:
 		e.asks.reply(ctx, m) // for who asked, and nobody else
 	case loaded:
 		e.loaded(ctx, m)
 	case logConfigured:
 		e.logConfigured(m)
+	case actors.Rang:
+		if e.sweeper.Due(m) {
+			e.house.sweep()
+		}
 	case expired:
 		e.asks.expire(ctx, m.id)
 	case *actor.Terminated:
@@ -221,7 +223,6 @@ func (e *engine) running(ctx actor.Context) {
 	case messages.Event:
 		e.heard(ctx, m)
 	case messages.Command:
-		e.post(ctx)
 		e.command(ctx, m)
 	}
 }
@@ -247,8 +248,8 @@ func (e *engine) command(ctx actor.Context, c messages.Command) {
 		e.dump(ctx, c)
 	case messages.GetStatus:
 		ctx.Respond(e.status())
-	case messages.Tell:
-		e.tell(ctx, c)
+	case messages.Tell: // a worker's wish
+		ctx.Send(ctx.Self(), c)
 	case messages.Ask:
 		e.ask(ctx, c)
 	default:
@@ -278,7 +279,7 @@ func (e *engine) liveRestart(ctx actor.Context) {
 		return
 	}
 	e.log.Info("live restart")
-	e.marked = e.house.mark(e.cfg)
+	e.mark(true)
 	ctx.Send(e.server, messages.LiveRestart{})
 }
 
@@ -304,16 +305,18 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		}
 	case messages.WorkerStarted:
 		e.house.Started(m.Incarnation, m.Pid)
+		e.house.births.note(m.Incarnation)
 	case messages.RestartFinished:
-		if m.Reason == "" && e.marked {
-			e.marked = false
-			e.house.sweep()
+		if m.Reason == "" {
+			e.sweep(ctx)
 		}
 	case messages.WorkerExited:
+		e.house.births.forget(m.Incarnation)
 		if m.Incarnation.Slot >= e.cfg.Workers {
 			e.house.release(m.Incarnation.Slot)
 		}
 	case messages.ServerExited:
+		e.house.births.forgetServer(m.Generation)
 		if m.Generation == e.lastGeneration() {
 			e.serverExited(ctx, m)
 			return
@@ -376,6 +379,8 @@ func (e *engine) closing(ctx actor.Context) {
 		}
 	case messages.GetStatus:
 		ctx.Respond(e.status())
+	case *tells:
+		m.take().refuse(ctx, "the engine has stopped")
 	case messages.Command:
 		e.refuse(ctx, "the engine has stopped")
 	}

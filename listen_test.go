@@ -226,7 +226,7 @@ func TestListenKeyBindsAtOnce(t *testing.T) {
 // A socket that nobody asks for any more is closed after a whole restart, and not before.
 func TestSocketThatNobodyWantsIsClosed(t *testing.T) {
 	t.Parallel()
-	tr := start(t, "turns", keys{"worker_type": "process", "workers": 2})
+	tr := start(t, "turns", keys{"worker_type": "process", "workers": 2, "worker_stable_after": "50ms"})
 	before := tr.serving(2)
 	old := tr.address()
 	tr.configure(keys{"address": "127.0.0.2:0"})

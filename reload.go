@@ -154,8 +154,11 @@ func (e *engine) apply(ctx actor.Context, cfg Config, requests []request) {
 	if r := mostUrgent(requests); r != nil {
 		e.log.Info(r.String())
 		// What the server's own code has opened is not asked for again by new workers.
-		e.marked = (e.app.Server == nil || e.cfg.RestartServerProcess) && e.house.mark(e.cfg)
-		if e.cfg.Supervisor && e.cfg.RestartServerProcess {
+		newServers := e.cfg.Supervisor && e.cfg.RestartServerProcess
+		if e.marked.on = false; newServers || e.app.Server == nil {
+			e.mark(newServers)
+		}
+		if newServers {
 			ctx.Send(e.server, supervisor.RestartServer{Mode: r.Mode})
 			return
 		}

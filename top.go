@@ -31,7 +31,8 @@ type house struct {
 	collector *logging.Collector
 	sockets   *sockets.Server
 	log       *logrus.Logger
-	pid       *pidFile   // nil = none
+	pid       *pidFile // nil = none
+	births    births
 	manager   sync.Mutex // one opens the socket manager's path
 	worker    int        // uid of spawned commands that is not ours; -1 = none
 }
@@ -146,6 +147,7 @@ func (h *house) resize(workers int) {
 // case. It reports whether it has begun.
 func (h *house) mark(cfg Config) bool {
 	h.sockets.Mark()
+	h.births.mark()
 	if err := h.bind(cfg); err != nil {
 		h.log.Warn(err)
 		return false
@@ -189,6 +191,7 @@ func (h *house) Adopt(inc messages.Incarnation, o workers.Handover) error {
 		o.Close()
 		return fmt.Errorf("adopt %s: descriptors are missing", inc)
 	}
+	h.births.note(inc)
 	problems := []error{h.sockets.Attach(o.Conn, sockets.Peer{Incarnation: inc.String(), Slot: inc.Slot})}
 	for _, s := range []logging.Stream{
 		{Kind: logging.Records, File: o.Records}, {Kind: logging.Stdout, File: o.Stdout}, {Kind: logging.Stderr, File: o.Stderr},
