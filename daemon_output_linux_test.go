@@ -99,9 +99,6 @@ func waitForText(t *testing.T, o *outlet, text string) {
 // dies lets a program break that waits for it, and wants its trace in the log file, whole.
 func (tr *tree) dies(how string) {
 	tr.t.Helper()
-	if how == "fatal" {
-		tr.excuse("DATA RACE") // which a map written twice is
-	}
 	tr.says("waiting to break")
 	tr.atGate()()
 	tr.gone()
@@ -113,6 +110,9 @@ func (tr *tree) dies(how string) {
 
 func (tr *tree) traced(how string) {
 	tr.t.Helper()
+	if how == "fatal" {
+		tr.excuse("DATA RACE") // which a map written twice is
+	}
 	b, err := os.ReadFile(tr.log.path)
 	if err != nil {
 		tr.t.Fatal(err)
