@@ -64,17 +64,20 @@ func TestLiveRestartUnderLoadFailsNoRequest(t *testing.T) {
 				tr := supervised(t, 2, loadKeys, keys{"live_restart_order": order, "server_detach_wait": "1s"})
 				long := tr.asking("/slow?for=3s")
 				tr.says("slow for 3s")
+				held, gate := tr.hold() // however long the rest takes, the old one is there
 				l := tr.load(8, keep)
 				l.reaches(t, answers(300))
 				tr.signal(syscall.SIGINT)
 				tr.generation(2)
-				if tr.generations()[0].ended {
-					t.Error("the old server had nothing in hand: the test shows nothing")
-				}
 				before := tr.lives()
 				l.reaches(t, answers(300))
 				l.onlyBy(t, before)
 				long.arrives("slow answer")
+				if tr.generations()[0].ended {
+					t.Error("the old server has not waited for the request in hand")
+				}
+				gate.open()
+				held.arrives("held by life=1.")
 				tr.ends(1)
 				l.reaches(t, answers(100))
 				l.finish()
