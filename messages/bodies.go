@@ -52,8 +52,9 @@ func RegisterCodec[T any](name string, c Codec) {
 }
 
 // EncodeBody encodes a body: nil and []byte as they are, with the empty name, a registered
-// type by its codec.
+// type by its codec. A panic of the codec is an error.
 func EncodeBody(v any) (name string, body []byte, err error) {
+	defer codecPanic(&err)
 	switch v := v.(type) {
 	case nil:
 		return "", nil, nil
@@ -73,8 +74,17 @@ func EncodeBody(v any) (name string, body []byte, err error) {
 	return name, body, nil
 }
 
+// codecPanic makes an error of a panic in the user's code: it runs in processes that are
+// not to end by one message.
+func codecPanic(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the codec of a message body: panic: %v", r)
+	}
+}
+
 // DecodeBody is the inverse of EncodeBody. A nil body comes back as an empty []byte.
-func DecodeBody(name string, body []byte) (any, error) {
+func DecodeBody(name string, body []byte) (value any, err error) {
+	defer codecPanic(&err)
 	if name == "" {
 		return body, nil
 	}
