@@ -24,8 +24,9 @@ type life struct {
 	onExit func(messages.Exit)
 	// crash lets a panic of Run end the process, whose trace the parent captures. Without
 	// it the panic is caught and logged.
-	crash bool
-	queue int
+	crash   bool
+	queue   int
+	largest int64 // reply, in bytes
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -60,7 +61,7 @@ type birth struct {
 }
 
 func newLife(b birth) *life {
-	l := &life{code: b.code, say: b.say, onExit: b.exited, crash: b.crash, version: b.version, queue: max(1, b.config.WorkerQueueSize)}
+	l := &life{code: b.code, say: b.say, onExit: b.exited, crash: b.crash, version: b.version, queue: max(1, b.config.WorkerQueueSize), largest: b.config.WorkerMaxMessageSize}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	l.begun = make(chan struct{})
 	l.made = sync.OnceFunc(func() { close(l.begun) })
