@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/workers"
 )
 
 // Errors of Tell and Ask, as the engine answers them.
@@ -16,6 +17,8 @@ var (
 	ErrAskTimeout = errors.New("the worker did not reply in time")
 	// ErrTooLarge says that a body is longer than worker_max_message_size.
 	ErrTooLarge = errors.New("the message is longer than worker_max_message_size")
+	// ErrBusy says that worker_queue_size messages wait for the worker already.
+	ErrBusy = workers.ErrBusy
 )
 
 // askTimeout is that of an Ask that names none.
@@ -95,7 +98,7 @@ func (a *asks) reply(ctx actor.Context, r messages.Reply) {
 		return
 	}
 	if r.Err != "" {
-		q.answer(ctx, errors.New(r.Err))
+		q.answer(ctx, replyError(r.Err))
 		return
 	}
 	v, err := messages.DecodeBody(r.Type, r.Body)
@@ -104,6 +107,14 @@ func (a *asks) reply(ctx actor.Context, r messages.Reply) {
 		return
 	}
 	q.answer(ctx, v)
+}
+
+// replyError makes an error of the text that a reply has brought.
+func replyError(text string) error {
+	if text == ErrBusy.Error() {
+		return ErrBusy
+	}
+	return errors.New(text)
 }
 
 func (q *ask) answer(ctx actor.Context, v any) {

@@ -39,7 +39,7 @@ var (
 
 // BusyReply is the text of the error in a Reply that a child's bridge gives for an Ask
 // that found the worker's queue full.
-const BusyReply = "busy: the queue is full"
+const BusyReply = "busy: the worker's queue is full (worker_queue_size)"
 
 // StartError says why a process could not be started. Unwrap gives the system's error.
 type StartError struct {

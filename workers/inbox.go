@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"github.com/serverengine/serverengine-go/messages"
+	"github.com/serverengine/serverengine-go/procbridge"
 )
 
 var errEnded = errors.New("the worker has ended")
 
-// ErrBusy says that a worker's queue is full.
-var ErrBusy = errors.New("the worker's message queue is full (worker_queue_size)")
+// ErrBusy says that a worker's queue is full. It is the bridge's, which keeps the queue of a
+// worker process.
+var ErrBusy = procbridge.ErrBusy
 
 // consume calls Receive for what a channel brings, one message after another. The channel
 // is the queue: whoever fills it refuses what has no room. It returns when that is closed.
@@ -109,6 +111,10 @@ func (l *life) answer(d messages.Deliver, reply any, err error) {
 	r := messages.Reply{ID: d.ID}
 	if err == nil {
 		r.Type, r.Body, err = messages.EncodeBody(reply)
+	}
+	if int64(len(r.Body)) > l.largest {
+		err = fmt.Errorf("the reply has %d bytes, %d are allowed (worker_max_message_size)", len(r.Body), l.largest)
+		r.Type, r.Body = "", nil
 	}
 	if err != nil {
 		r.Err = err.Error()
