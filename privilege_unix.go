@@ -25,6 +25,9 @@ func dropPrivileges(cfg Config, pid *pidFile) error {
 	if err != nil {
 		return privilegeError(cfg, err, "give a user and a group of this system, by name or number")
 	}
+	if alreadyIs(a) {
+		return nil
+	}
 	if err := pid.give(int(a.Uid), int(a.Gid)); err != nil {
 		return privilegeError(cfg, fmt.Errorf("give the pid file away: %w", err), "only root can change user or group")
 	}
@@ -32,6 +35,12 @@ func dropPrivileges(cfg Config, pid *pidFile) error {
 		return privilegeError(cfg, err, "only root can change user or group: start as root, or leave the keys out")
 	}
 	return nil
+}
+
+// alreadyIs reports whether this process is the account without having the rights of root:
+// it may not set its supplementary groups, and need not. Worker processes are treated so too.
+func alreadyIs(a *account.Account) bool {
+	return os.Geteuid() != 0 && os.Geteuid() == int(a.Uid) && os.Getegid() == int(a.Gid)
 }
 
 func privilegeError(cfg Config, err error, hint string) error {

@@ -18,12 +18,17 @@ type Account struct {
 
 // Lookup finds a user and a group. An empty user keeps uid, an empty group means the
 // user's own groups, or gid when the user is empty too. A number need not be in the
-// system's list: its groups are then only the group.
+// system's list: its groups are then only the group, which has to be named, since to keep
+// that of a privileged process would be half a change. Who keeps the uid keeps the gid.
 func Lookup(userName, groupName string, uid, gid int) (*Account, error) {
 	a := &Account{Uid: uint32(uid), Gid: uint32(gid)}
 	if userName != "" {
-		if err := a.user(userName); err != nil {
+		listed, err := a.user(userName)
+		if err != nil {
 			return nil, err
+		}
+		if !listed && groupName == "" && a.Uid != uint32(uid) {
+			return nil, fmt.Errorf("user %q: %w", userName, ErrNoGroup)
 		}
 	}
 	if groupName == "" {
@@ -40,20 +45,21 @@ func Lookup(userName, groupName string, uid, gid int) (*Account, error) {
 	return a, nil
 }
 
-func (a *Account) user(name string) error {
+// user reports whether the user is in the system's list.
+func (a *Account) user(name string) (listed bool, err error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		n, numErr := strconv.ParseUint(name, 10, 32)
 		if numErr != nil {
-			return fmt.Errorf("user %q: %w", name, ErrUnknown)
+			return false, fmt.Errorf("user %q: %w", name, ErrUnknown)
 		}
 		a.Uid = uint32(n)
 		if u, err = user.LookupId(name); err != nil {
-			return nil // a number without an entry
+			return false, nil
 		}
 	}
 	a.Name = u.Username
-	return a.take(u)
+	return true, a.take(u)
 }
 
 func (a *Account) take(u *user.User) error {
@@ -82,6 +88,9 @@ func (a *Account) take(u *user.User) error {
 
 // ErrUnknown says that the system has no such user or group.
 var ErrUnknown = errors.New("there is no such user or group on this system")
+
+// ErrNoGroup says that a user is only a number, so that its group is not known.
+var ErrNoGroup = errors.New("has no entry in this system's list, so its group has to be given as well")
 
 func group(name string) (uint32, error) {
 	if g, err := user.LookupGroup(name); err == nil {

@@ -21,9 +21,19 @@ func TestLookup(t *testing.T) {
 	if err != nil || bare.Uid != 424242 || bare.Gid != 434343 || len(bare.Groups) != 1 {
 		t.Fatalf("bare numbers: %+v, %v", bare, err)
 	}
+	self, err := Lookup("424242", "", 424242, 434343)
+	if err != nil || self.Uid != 424242 || self.Gid != 434343 {
+		t.Fatalf("who it is already: %+v, %v", self, err)
+	}
 	mine, err := Lookup("", "0", os.Getuid(), os.Getgid())
 	if err != nil || int(mine.Uid) != os.Getuid() || mine.Gid != 0 {
 		t.Fatalf("only a group: %+v, %v", mine, err)
+	}
+}
+
+func TestLookupWantsAGroupWithABareNumber(t *testing.T) {
+	if a, err := Lookup("424242", "", 0, 0); !errors.Is(err, ErrNoGroup) {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 
