@@ -238,8 +238,15 @@ func (tr *tree) serverPid() int {
 	var f struct {
 		Pid int `json:"server_pid"`
 	}
-	r := tr.finds("a server process has started", func(r record) bool { return r.Msg == "server started" })
-	r.decode(tr.t, &f)
+	eventually(tr.t, "a server process has started", func() bool {
+		for _, r := range tr.log.read() {
+			if r.Msg == "server started" {
+				r.decode(tr.t, &f)
+				return true
+			}
+		}
+		return false
+	})
 	return f.Pid
 }
 

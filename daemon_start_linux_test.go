@@ -115,6 +115,7 @@ func TestDaemonThatFailsToStartIsOneLineOfItsCaller(t *testing.T) {
 	}{
 		{"unknown user", "web", keys{"chuser": "no-such-user"}, 9, []string{"chuser", "no-such-user", "no such user"}},
 		{"unknown group", "web", keys{"chgroup": "no-such-group"}, 9, []string{"chgroup", "no-such-group"}},
+		{"user without a group", "web", keys{"chuser": "54321"}, 9, []string{"chuser", "54321", "its group has to be given"}},
 		{"log that can't be opened", "web", keys{"log": "/proc/no/such/log"}, 9, []string{"log", "/proc/no/such/log"}},
 		{"pid file in no directory", "web", keys{"pid_path": "/proc/no/such/pid"}, 9, []string{"pid_path", "/proc/no/such/pid"}},
 		{"busy port", "web", keys{"listen": taken}, 9, []string{"listen", taken, "address already in use"}},
