@@ -33,7 +33,7 @@ type tells struct {
 	failed  []failedTell
 }
 
-// failedTell could not be encoded.
+// failedTell can't be sent.
 type failedTell struct {
 	slot int
 	from *actor.PID
@@ -89,22 +89,29 @@ func (t *tells) take() *tells {
 
 // tell sends a batch on, without what can't be sent.
 func (e *engine) tell(ctx actor.Context, t *tells) {
-	for i, d := range t.mail {
-		if err := e.fits(d); err != nil {
-			t.failed = append(t.failed, failedTell{d.Slot, t.sender(i), err})
-			t.mail[i].Slot = -1
-		}
+	if slices.ContainsFunc(t.mail, func(d messages.Deliver) bool { return e.fits(d) != nil }) {
+		t.drop(e.fits)
 	}
 	for _, f := range t.failed {
 		e.log.Errorf("tell worker %d: %v", f.slot, f.err)
 		f.answer(ctx, f.err)
 	}
-	if len(t.failed) > 0 {
-		t.mail = slices.DeleteFunc(t.mail, func(d messages.Deliver) bool { return d.Slot < 0 })
-	}
 	if len(t.mail) > 0 {
 		ctx.Send(e.server, t.mail)
 	}
+}
+
+// drop moves what does not fit to what failed.
+func (t *tells) drop(fits func(messages.Deliver) error) {
+	var rest actors.Mail
+	for i, d := range t.mail {
+		if err := fits(d); err != nil {
+			t.failed = append(t.failed, failedTell{d.Slot, t.sender(i), err})
+			continue
+		}
+		rest = append(rest, d)
+	}
+	t.mail = rest
 }
 
 func (t *tells) sender(i int) *actor.PID {
