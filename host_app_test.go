@@ -26,6 +26,11 @@ func hostApp() serverengine.App {
 	return app
 }
 
+// hostApps are all Apps of this host program.
+func hostApps() []serverengine.App {
+	return []serverengine.App{hostApp(), talkerApp(), spawnApp(), {Name: "no ear", Worker: serverengine.Func(waits)}}
+}
+
 // host is an engine in an actor system of the test's own.
 type host struct {
 	*tree
@@ -39,6 +44,12 @@ type host struct {
 // newHost starts an engine by Props. The tree's harness reads its log; the test's end
 // stops it.
 func newHost(t *testing.T, settings keys) *host {
+	t.Helper()
+	return newHostOf(t, hostApp(), settings)
+}
+
+// newHostOf is newHost with an App of hostApps.
+func newHostOf(t *testing.T, app serverengine.App, settings keys) *host {
 	t.Helper()
 	tr := &tree{t: t, dir: t.TempDir(), pid: os.Getpid()}
 	tr.settings = keys{
@@ -61,7 +72,7 @@ func newHost(t *testing.T, settings keys) *host {
 	})
 	var err error
 	source := serverengine.FromFile(tr.path("config.yml"), serverengine.Default())
-	if h.engine, err = h.system.Root.SpawnNamed(serverengine.Props(hostApp(), source), "engine"); err != nil {
+	if h.engine, err = h.system.Root.SpawnNamed(serverengine.Props(app, source), "engine"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.end)

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		play()
 		os.Exit(97) // a role exits by itself
 	}
-	serverengine.Init(hostApp())
+	serverengine.Init(hostApps()...)
 	quicken()
 	code := m.Run()
 	if idle := unplayed(); code == 0 && wholeRun() && len(idle) > 0 {
