@@ -185,6 +185,15 @@ func TestTermDuringTheStartOfADaemonIsObeyed(t *testing.T) {
 	tr.says("has stopped")
 }
 
+// What breaks between the caller and the daemon is the daemon's to say, once.
+func TestConfigurationThatBreaksDuringTheStartOfADaemon(t *testing.T) {
+	t.Parallel()
+	tr, pass := heldStart(t)
+	tr.configure(keys{"workers": "many"})
+	pass()
+	tr.complains(1, "workers", "many")
+}
+
 // Who starts a daemon can give up waiting.
 func TestTermAndIntEndTheCallerOfADaemon(t *testing.T) {
 	t.Parallel()

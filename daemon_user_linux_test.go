@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -126,6 +127,11 @@ func copyOf(from, to string) error {
 	return out.Close()
 }
 
+// lowPorts is the last port that a test has taken.
+var lowPorts atomic.Int64
+
+func init() { lowPorts.Store(600) }
+
 // lowAddress is a free address whose port only root may bind.
 func lowAddress(t *testing.T) string {
 	t.Helper()
@@ -133,7 +139,11 @@ func lowAddress(t *testing.T) string {
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil {
 		first = atoi(t, strings.TrimSpace(string(b)))
 	}
-	for port := 600; port < min(first, 1024); port++ {
+	for {
+		port := lowPorts.Add(1)
+		if port >= int64(min(first, 1024)) {
+			break
+		}
 		address := fmt.Sprintf("%s:%d", loopback, port)
 		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
