@@ -22,17 +22,9 @@ func DefaultSignals() Signals {
 // its own business, and the supervisor starts another; what concerns all of the tree is a
 // wish that the top obeys.
 func ServerSignals() Signals {
-	return Signals{
-		"TERM": Stop{Mode: Graceful, Reason: "TERM"},
-		"QUIT": Stop{Mode: Immediate, Reason: "QUIT"},
-		"INT":  Stop{Mode: Graceful, Reason: "INT"},
-		"USR1": Restart{Mode: Graceful},
-		"HUP":  Restart{Mode: Immediate},
-		"USR2": Reload{},
-		"CONT": Dump{},
-		"TTIN": ScaleBy{Delta: +1},
-		"TTOU": ScaleBy{Delta: -1},
-	}
+	table := DefaultSignals()
+	table["INT"] = Stop{Mode: Graceful, Reason: "INT"}
+	return table
 }
 
 // WorkerSignals is the seed's table for a worker process's own pid. QUIT and HUP are not
