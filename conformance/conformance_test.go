@@ -5,7 +5,9 @@ package main
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestMain(m *testing.M) {
@@ -44,5 +46,71 @@ func TestStories(t *testing.T) {
 				t.Skip(r.detail)
 			}
 		})
+	}
+}
+
+// TestChaos is a short run of what "conformance chaos" does for as long as one likes.
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+	scratch, ours := ourSide(t)
+	var out strings.Builder
+	err := runChaos(chaosOptions{seed: 1, length: 5 * time.Second, workers: 3, clients: 4, out: &out}, scratch, ours)
+	t.Log(out.String())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryKeyHasAStory: the README's keys, each of which some story sets.
+func TestEveryKeyHasAStory(t *testing.T) {
+	stories, err := loadStories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]bool{"supervisor": true, "worker_type": true} // of each variant
+	for _, s := range stories {
+		for _, one := range s.settings {
+			set[one.key] = true
+		}
+	}
+	for _, key := range strings.Fields(`daemonize pid_path supervisor disable_sigdump daemon_process_name chuser chgroup chumask
+		daemonize_error_exit_code server_process_name restart_server_process enable_detach exit_on_detach disable_reload
+		server_restart_wait server_detach_wait workers start_worker_delay start_worker_delay_rand restart_worker_interval
+		worker_process_name worker_heartbeat_interval worker_heartbeat_timeout worker_graceful_kill_interval
+		worker_graceful_kill_interval_increment worker_graceful_kill_timeout worker_immediate_kill_interval
+		worker_immediate_kill_interval_increment worker_immediate_kill_timeout unrecoverable_exit_codes
+		stop_immediately_at_unrecoverable_exit worker_reload_signal command_sender log log_level log_rotate_age
+		log_rotate_size log_stdout log_stderr my_logger`) { // logger_class is code: my_logger has it set
+		if !set[key] {
+			t.Errorf("no story sets %s", key)
+		}
+	}
+}
+
+// TestEverySignalHasAStory: each signal to the top, with each worker type, with and without
+// a supervisor.
+func TestEverySignalHasAStory(t *testing.T) {
+	stories, err := loadStories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := map[string]bool{}
+	for i := range stories {
+		for _, step := range stories[i].steps {
+			for _, v := range stories[i].variants() {
+				if name, ok := strings.CutSuffix(step.text, " to the top"); ok {
+					sent[strings.TrimPrefix(name, "send ")+" "+v.how()] = true
+				}
+			}
+		}
+	}
+	for _, name := range strings.Fields("TERM QUIT USR1 HUP USR2 INT CONT KILL") {
+		for _, v := range (&story{types: strings.Fields("embedded thread process spawn"), supervised: []bool{false, true}}).variants() {
+			if !sent[name+" "+v.how()] {
+				t.Errorf("no story sends %s with %s", name, v.how())
+			}
+		}
 	}
 }

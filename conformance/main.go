@@ -26,6 +26,9 @@ func main() {
 	if code, other := role(os.Args); other {
 		os.Exit(code)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "chaos" {
+		os.Exit(chaosCommand(os.Args[2:]))
+	}
 	os.Exit(conformance(os.Args[1:]))
 }
 
@@ -36,6 +39,8 @@ func role(args []string) (code int, other bool) {
 		return subject(args[2]), true
 	case len(args) == 3 && args[1] == "spawned":
 		return spawned(args[2]), true
+	case len(args) == 3 && args[1] == "served":
+		return served(args[2]), true
 	}
 	return 0, false
 }

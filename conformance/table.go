@@ -126,5 +126,21 @@ played by a small program on this library and, word for word, by a small Ruby pr
 of its own README, the row says so and why; R1 to R14 are the cases that were known before. "n/a" is what this version of
 the original does not have, "differs" what ours does otherwise on purpose.
 
-` + r.summary() + "\n" + r.table()
+` + r.summary() + "\n" + r.table() + chaosText
 }
+
+// chaosText is the page's part on chaos.
+const chaosText = `
+## Chaos
+
+` + "`go run ./conformance chaos -seed 1 -for 60s`" + ` runs the quickstart's server under a supervisor while clients send it
+requests, one connection each. In rounds it kills, ends, stops and continues workers, the server and the top; restarts,
+scales and reloads, also from bad files; floods with signals; fills the log's disk (as root); and writes garbage into the
+pipes by which workers and servers speak. The seed decides what happens.
+
+After each round everything has to settle: one server with the wanted workers and nobody else, in /proc and in the top's own
+view. Then are looked at: the listening socket, which is the same one all the time; who holds life-lines and the log; the
+number of the top's descriptors; zombies; every line of the log. At the end no request may have been refused, and none lost
+but those that a worker had in hand when it was killed, frozen until its heartbeats were missed, or restarted at once. In
+rounds of its own the top is killed: then everything has to be gone within orphan_timeout.
+`

@@ -79,6 +79,16 @@ expect run from all workers
 send KILL to the top
 expect all gone within 10s
 
+== A killed server of goroutines or threads leaves nothing
+promise: a thread ends with its process
+types: embedded thread
+supervisor: no
+set workers: 2
+start
+expect run from all workers
+send KILL to the top
+expect all gone
+
 == A stopped worker process misses its heartbeats and is replaced
 promise: worker_heartbeat_interval, worker_heartbeat_timeout
 types: process

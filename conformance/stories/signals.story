@@ -209,7 +209,7 @@ expect all gone
 
 == CONT dumps stacks and memory to /tmp
 promise: CONT: dump stacktrace and memory information to /tmp/sigdump-<pid>.log
-types: embedded thread process
+types: embedded thread process spawn
 supervisor: no
 set workers: 1
 start
@@ -220,7 +220,7 @@ expect the top alive
 
 == CONT reaches the server under a supervisor
 promise: CONT: dump stacktrace and memory information
-types: embedded process
+types: embedded thread process spawn
 supervisor: yes
 start
 expect run from all workers
