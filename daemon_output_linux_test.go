@@ -119,7 +119,7 @@ func (tr *tree) traced(how string) {
 	}
 	text := string(b)
 	wants := map[string][]string{
-		"panic": {"panic: a mistake of the user", "goroutine ", "_test.breaks.func", "daemon_roles_test.go:"},
+		"panic": {"panic: a mistake of the user", "goroutine ", "_test.breaks.func", "daemon_roles_linux_test.go:"},
 		"fatal": {"fatal error: concurrent map ", "goroutine ", "_test.writeTwice.func", "web_test.go:"},
 	}[how]
 	for _, want := range wants {
