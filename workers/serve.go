@@ -17,15 +17,19 @@ import (
 //
 // A stop loses no request, neither of clients that connect anew nor of those that keep
 // connections: first the listener is closed; for drain_wait, answers carry "Connection:
-// close", so that clients leave by themselves; then idle connections are closed and the
-// rest is waited for, hijacked ones and those given to Self.Track included, at most
+// close", so that clients leave by themselves; requests that are on their way are answered,
+// also on a new connection that has been silent for up to 5 s; then idle connections are
+// closed and the rest is waited for, hijacked ones and those given to Self.Track included, at most
 // worker_graceful_kill_timeout. Serve wraps srv.Handler.
 func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) error {
 	inner := srv.Handler
 	if inner == nil {
 		inner = http.DefaultServeMux
 	}
+	var coming unread
+	coming.watch(srv)
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		coming.handled(r)
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")
 		}
@@ -46,14 +50,15 @@ func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) er
 		}
 		<-served
 	}
-	return drain(self, srv, &conns)
+	return drain(self, srv, &conns, &coming)
 }
 
-func drain(self *Self, srv *http.Server, conns *sockets.Tracker) error {
+func drain(self *Self, srv *http.Server, conns *sockets.Tracker, coming *unread) error {
 	cfg := self.Config()
 	wait := time.NewTimer(cfg.DrainWait)
 	defer wait.Stop()
 	<-wait.C
+	coming.await()
 	ctx, cancel := context.WithCancel(context.Background())
 	if limit := cfg.WorkerGracefulKillTimeout; limit >= 0 {
 		ctx, cancel = context.WithTimeout(ctx, limit)

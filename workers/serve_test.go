@@ -122,6 +122,35 @@ func TestServeFinishesWhatIsInHand(t *testing.T) {
 	})
 }
 
+// A request that comes late on a connection from before the stop is answered: the machine
+// may be busy. Of one that does not come in time nothing is expected.
+func TestServeAnswersWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := served(hello)
+		synctest.Wait()
+		late, silent := s.connect(t), s.connect(t)
+		defer silent.Close()
+		synctest.Wait()
+		began := time.Now()
+		s.stop(&StopCause{})
+		pass(t, 2*second)
+		if body, closes, err := late.get(); body != "hello" || !closes || err != nil {
+			t.Errorf("%q, closes %t, %v", body, closes, err)
+		}
+		late.Close()
+		if _, err := silent.r.ReadByte(); err != io.EOF {
+			t.Errorf("the silent connection: %v", err)
+		}
+		synctest.Wait()
+		if e := s.exit(t); !e.Ok() {
+			t.Errorf("exit %s", e)
+		}
+		if d := time.Since(began); d > 10*second {
+			t.Errorf("the stop took %s", d)
+		}
+	})
+}
+
 // Beyond worker_graceful_kill_timeout a request is cut off, and that is an error.
 func TestServeGivesUpInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
