@@ -312,7 +312,7 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		}
 	case messages.WorkerExited:
 		e.house.births.forget(m.Incarnation)
-		if m.Incarnation.Slot >= e.cfg.Workers {
+		if m.Incarnation.Slot >= max(1, e.cfg.Workers) { // the sockets of slot 0 stay
 			e.house.release(m.Incarnation.Slot)
 		}
 	case messages.ServerExited:
