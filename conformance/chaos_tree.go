@@ -92,7 +92,10 @@ func (c *chaos) unsettled() string {
 	}
 	workers := t.workers[t.servers[0]]
 	if c.guess {
-		c.wanted = c.says().wanted
+		if c.wanted = c.says().wanted; c.wanted == 0 {
+			_ = c.toTop(syscall.SIGTTIN) // it has ended, at worst: that is seen elsewhere
+			return "nobody is wanted"
+		}
 	}
 	switch frozen := func(pid int) bool { return c.frozen[pid] }; {
 	case len(workers) != c.wanted:
