@@ -246,7 +246,7 @@ func commandUID(cfg Config) int {
 	if cfg.WorkerType != config.Spawn || cfg.WorkerChuser == "" || os.Geteuid() != 0 {
 		return -1
 	}
-	a, err := account.Lookup(cfg.WorkerChuser, "", os.Getuid(), os.Getgid())
+	a, err := account.Lookup(cfg.WorkerChuser, cfg.WorkerChgroup, os.Getuid(), os.Getgid())
 	if err != nil || a.Uid == 0 {
 		return -1 // the start of a worker says what is wrong
 	}
