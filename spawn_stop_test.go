@@ -8,6 +8,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/serverengine/serverengine-go"
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 // quick is a ladder of two seconds.
@@ -171,7 +174,7 @@ func TestKilledKeeperTakesItsCommandWithIt(t *testing.T) {
 // has started. It was told to finish, since there is nobody who would say it later.
 func TestCommandOfAKilledServerIsToldToFinish(t *testing.T) {
 	t.Parallel()
-	tr := spawn(t, shell(`trap 'echo TERM >"$`+treeVar+`/told"; exit 0' TERM`+"\n"+introduction+"while :; do sleep 60 & wait $!; done"), keys{"orphan_timeout": "30s"})
+	tr := spawnToBeKilled(t, shell(`trap 'echo TERM >"$`+treeVar+`/told"; exit 0' TERM`+"\n"+introduction+"while :; do sleep 60 & wait $!; done"), "30s")
 	if d := tr.orphaned(); d > 20*time.Second {
 		t.Errorf("it took %s", d)
 	}
@@ -182,10 +185,17 @@ func TestCommandOfAKilledServerIsToldToFinish(t *testing.T) {
 
 func TestOrphanTimeoutEndsACommandThatDoesNot(t *testing.T) {
 	t.Parallel()
-	tr := spawn(t, shell("trap '' TERM QUIT\n"+introduction+"while :; do sleep 60; done"), keys{"orphan_timeout": "1s"})
+	tr := spawnToBeKilled(t, shell("trap '' TERM QUIT\n"+introduction+"while :; do sleep 60; done"), "1s")
 	if d := tr.orphaned(); d < 500*time.Millisecond {
 		t.Errorf("it had %s only", d)
 	}
+}
+
+// spawnToBeKilled is spawn of a server that can't remove the socket manager's directory.
+func spawnToBeKilled(t *testing.T, c serverengine.Command, orphanTimeout string) *tree {
+	t.Helper()
+	settings := spawnKeys(t, c, keys{"orphan_timeout": orphanTimeout})
+	return startWith(t, "spawner", settings, launch{env: []string{sockets.EnvSockDir + "=" + shortDir(t)}})
 }
 
 // orphaned kills the server and waits until nothing of it is left.

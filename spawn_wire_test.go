@@ -247,7 +247,7 @@ func TestDeafWireProgramIsKilledByTheLadder(t *testing.T) {
 // A program of the wire sees its parent's end as the end of file.
 func TestWireProgramEndsWithItsServer(t *testing.T) {
 	t.Parallel()
-	tr := spawn(t, wire(t, "behaves"))
+	tr := spawnToBeKilled(t, wire(t, "behaves"), "30s")
 	tr.serving(1)
 	tr.kill(tr.pid, syscall.SIGKILL)
 	tr.gone()

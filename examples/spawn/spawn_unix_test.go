@@ -236,7 +236,7 @@ func startExample(t *testing.T) *example {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	e.Env = append(os.Environ(), exampleVar+"=1", "SERVERENGINE_CONFIG_ORPHAN_TIMEOUT=5")
+	e.Env = append(os.Environ(), exampleVar+"=1", "SERVERENGINE_CONFIG_ORPHAN_TIMEOUT=5", "SERVERENGINE_SOCKETMANAGER_SOCK_DIR="+t.TempDir())
 	e.Stdout, e.Stderr = f, f
 	e.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := e.Start(); err != nil {
