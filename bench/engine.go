@@ -21,6 +21,7 @@ type tree struct {
 	system *actor.ActorSystem
 	engine *actor.PID
 	seen   chan seen
+	pids   map[int]int // of the worker processes seen so far, by slot
 	exit   *messages.Exit
 }
 
@@ -36,7 +37,7 @@ func startEngine(dir string, app serverengine.App, change func(*serverengine.Con
 	cfg := serverengine.Default()
 	cfg.Log = filepath.Join(dir, app.Name+".log")
 	change(&cfg)
-	t := &tree{seen: make(chan seen, 1<<16)}
+	t := &tree{seen: make(chan seen, 1<<16), pids: map[int]int{}}
 	cmap.SHARD_COUNT = 1 // of the actor system's registry, as in a program that calls Run
 	t.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler)
@@ -67,7 +68,10 @@ func (t *tree) await(what string, found func(messages.Event) bool) (seen, error)
 	for {
 		select {
 		case s := <-t.seen:
-			if e, ok := s.event.(messages.ServerExited); ok {
+			switch e := s.event.(type) {
+			case messages.WorkerStarted:
+				t.pids[e.Incarnation.Slot] = e.Pid
+			case messages.ServerExited:
 				t.exit = &e.Exit
 			}
 			if found(s.event) {

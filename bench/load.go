@@ -13,19 +13,22 @@ import (
 
 const (
 	clients     = 64
-	loadTime    = 400 * time.Millisecond // of one measurement
-	maxRequests = 100_000                // in one measurement
+	loadTime    = 100 * time.Millisecond // of one load
+	maxRequests = 100_000                // of one load
 )
 
 // load is requests from this process: as many clients at once as there can be, each with
 // one request under way, for a fixed time.
 type load struct {
 	address string
-	keep    bool // each client keeps its connection; else a new one per request
+	pids    []int     // of the server's processes
+	keep    bool      // each client keeps its connection; else a new one per request
+	cpu     []float64 // of the server's processes, µs per request, of each run
 }
 
 // run returns the answers per second. A request without its whole answer is an error.
-func (l load) run() (float64, error) {
+func (l *load) run() (float64, error) {
+	used := cpuTime(l.pids)
 	var done atomic.Int64
 	errs := make([]error, clients)
 	var all sync.WaitGroup
@@ -38,11 +41,13 @@ func (l load) run() (float64, error) {
 	if err := errors.Join(errs...); err != nil {
 		return 0, err
 	}
-	return float64(done.Load()) / time.Since(start).Seconds(), nil
+	n := float64(done.Load())
+	l.cpu = append(l.cpu, 1000*milliseconds(cpuTime(l.pids)-used)/n)
+	return n / time.Since(start).Seconds(), nil
 }
 
 // client sends one request after another.
-func (l load) client(until time.Time, done *atomic.Int64) error {
+func (l *load) client(until time.Time, done *atomic.Int64) error {
 	c := &client{load: l}
 	defer c.close()
 	for time.Now().Before(until) && done.Add(1) <= maxRequests {
@@ -56,7 +61,7 @@ func (l load) client(until time.Time, done *atomic.Int64) error {
 
 // client is one client's connection and buffer.
 type client struct {
-	load
+	*load
 	conn net.Conn
 	buf  [1024]byte
 }

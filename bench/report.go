@@ -9,10 +9,8 @@ import (
 type bound struct {
 	limit   float64
 	atLeast bool // else at most
+	clearly bool // missed only if the whole interval is beyond it
 }
-
-func atMost(limit float64) bound  { return bound{limit: limit} }
-func atLeast(limit float64) bound { return bound{limit: limit, atLeast: true} }
 
 func (b bound) holds(v float64) bool {
 	if b.atLeast {
@@ -61,15 +59,13 @@ func (r *report) ratio(name string, ratios []float64, b bound) {
 		bound:  b.String(),
 		missed: !b.holds(m),
 	}
-	switch {
-	case f.missed && !b.holds(low) && !b.holds(high):
+	f.verdict = "kept"
+	if f.missed {
 		f.verdict = "MISSED"
-	case f.missed:
-		f.verdict = "MISSED, the interval holds the bound"
-	case b.holds(low) && b.holds(high):
-		f.verdict = "kept"
-	default:
-		f.verdict = "kept, the interval holds the bound"
+	}
+	if b.holds(low) != b.holds(high) {
+		f.verdict += ", the interval holds the bound"
+		f.missed = f.missed && !b.clearly
 	}
 	r.add(f)
 }

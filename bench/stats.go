@@ -16,6 +16,14 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
 // interval is a 95 % confidence interval of the median by order statistics: it assumes
 // nothing of the distribution but that the values are independent. With fewer than six
 // values it is all of them.
@@ -68,6 +76,15 @@ func (p *pairs) ratios() []float64 {
 		r[i] = p.ours[i] / p.floor[i]
 	}
 	return r
+}
+
+// means joins so many pairs at a time to one.
+func (p *pairs) means(n int) *pairs {
+	m := &pairs{}
+	for i := 0; i+n <= len(p.ours); i += n {
+		m.ours, m.floor = append(m.ours, mean(p.ours[i:i+n])), append(m.floor, mean(p.floor[i:i+n]))
+	}
+	return m
 }
 
 // interleave measures n pairs. Which side goes first alternates, so that a drift of the

@@ -72,7 +72,7 @@ func threads(o options, r *report) error {
 	r.tell("threads start", "%d ready in %.1f ms, %.1f µs and %.1f KiB each", n,
 		milliseconds(up), 1000*milliseconds(up)/float64(n), used/1024)
 	r.count("threads back", float64(back), fmt.Sprintf("%d of %d that failed at once are back, the last after %.1f ms",
-		back, n/10, milliseconds(again)), atLeast(float64(n/10)))
+		back, n/10, milliseconds(again)), bound{limit: float64(n / 10), atLeast: true})
 	r.tell("threads stop", "%.1f ms", milliseconds(time.Since(start)))
 	return nil
 }
