@@ -150,6 +150,7 @@ module MarkWorker
 
   def ask
     return unless worker_id == 0 && config[:my_asks] && first_life?
+    sleep 0.3 # all others run by then
     config[:my_asks] == 'stop' ? server.stop(true) : server.restart(true)
   end
 

@@ -105,6 +105,9 @@ func (w worker) ask(set settings) {
 	if w.self.ID() != 0 || !w.firstLife() {
 		return
 	}
+	if set.Asks != "" {
+		time.Sleep(300 * time.Millisecond) // all others run by then
+	}
 	switch set.Asks {
 	case "stop":
 		w.self.Engine().Send(messages.Stop{Mode: messages.Graceful, Reason: "a worker asks"})

@@ -137,6 +137,7 @@ start
 expect run from all workers
 move the log away
 send KILL to worker 0
+expect run from worker 0 with a new pid
 expect file server.log
 send KILL to worker 0
 expect log /./

@@ -72,7 +72,7 @@ set workers: 3
 set start_worker_delay: 0.5
 set start_worker_delay_rand: 0
 start
-expect run from all workers spread over 900ms
+expect before_fork from all workers spread over 900ms
 
 == start_worker_delay_rand varies the delay
 promise: start_worker_delay_rand randomizes start_worker_delay at this ratio
@@ -82,7 +82,7 @@ set workers: 3
 set start_worker_delay: 0.5
 set start_worker_delay_rand: 0.5
 start
-expect run from all workers spread over 650ms
+expect before_fork from all workers spread over 650ms
 
 == TERM during start_worker_delay starts nobody afterwards
 promise: TERM: graceful shutdown
