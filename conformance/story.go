@@ -47,7 +47,7 @@ type step struct {
 	do   action
 }
 
-// action is what a step does; args are the words that its pattern has found.
+// action is what a step does.
 type action func(p *play) error
 
 // loadStories reads all stories.
