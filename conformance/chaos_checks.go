@@ -88,8 +88,8 @@ func (c *chaos) inspectDescriptors() error {
 		}
 	}
 	for _, d := range lines {
-		holders := writers[d.target]
-		if parent := parentOf(d.pid); slices.ContainsFunc(holders, func(pid int) bool { return pid != parent }) {
+		holders, parent := writers[d.target], parentOf(d.pid)
+		if parent != 0 && slices.ContainsFunc(holders, func(pid int) bool { return pid != parent }) {
 			return fmt.Errorf("the life-line of %d is held by %v, its parent is %d", d.pid, holders, parent)
 		}
 	}
