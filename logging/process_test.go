@@ -86,7 +86,7 @@ func (p *lineProcess) listen(until func(n int) bool) {
 // once, whole, and in the order of its process.
 func TestProcessesLoseNothing(t *testing.T) {
 	const processes = 4
-	path, count := filepath.Join(t.TempDir(), "app.log"), scaled(100_000)
+	path, count := filepath.Join(t.TempDir(), "app.log"), scaled(250_000)
 	w := openTest(t, Options{Path: path, RotateAge: 10000, RotateSize: 1 << 20}, patient())
 	c := NewCollector(w, "text")
 	want := map[string]int{}
@@ -109,7 +109,7 @@ func TestProcessesLoseNothing(t *testing.T) {
 
 // One of the processes is killed: each line that it reported written is there.
 func TestKilledProcessLosesNothing(t *testing.T) {
-	path, count := filepath.Join(t.TempDir(), "app.log"), scaled(100_000)
+	path, count := filepath.Join(t.TempDir(), "app.log"), scaled(250_000)
 	w := openTest(t, Options{Path: path, RotateAge: 10000, RotateSize: 1 << 20}, patient())
 	c := NewCollector(w, "text")
 	victim := startLines(t, c, "victim", 1<<30)
