@@ -143,7 +143,7 @@ func TestWorkerThatMisbehavesIsReplaced(t *testing.T) {
 		"hangs before Hello": {"worker is to be ended: no heartbeat for", dumped, "worker exited unexpectedly: exit 2: no heartbeat"},
 		"calls os.Exit":      {"enough", "worker exited unexpectedly: exit 9"},
 		"closes 3 and 4":     {"worker is to be ended: it closed its pipe", dumped, "worker exited unexpectedly: exit 2: it closed its pipe"},
-		"garbage":            {`the child wrote what is no frame`, `"DEBUG: a print to the wrong place\n"; it is killed`, "worker exited unexpectedly: refused: it wrote what is no frame"},
+		"garbage":            {`the child wrote what is no frame`, `"DEBUG: a print to the wrong place\n`, "it is killed", "worker exited unexpectedly: refused: it wrote what is no frame"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
