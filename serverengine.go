@@ -74,6 +74,12 @@ func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) er
 	return workers.Serve(ctx, self, srv, l)
 }
 
+// ServeTLS is Serve with TLS and HTTP/2, as http.Server's ServeTLS: the files may be "" if
+// srv.TLSConfig has the certificates.
+func ServeTLS(ctx context.Context, self *Self, srv *http.Server, l net.Listener, certFile, keyFile string) error {
+	return workers.ServeTLS(ctx, self, srv, l, certFile, keyFile)
+}
+
 // Sleep waits for d, or until ctx is cancelled. It reports whether the whole time has
 // passed: the loop of a periodic worker is for serverengine.Sleep(ctx, d) { … }.
 func Sleep(ctx context.Context, d time.Duration) bool {

@@ -12,33 +12,51 @@ import (
 // works. All methods may be called from any goroutine.
 type Tracker struct {
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	first *tracking     // the newest one that is open
+	open  int           // how many there are
 	empty chan struct{} // closed when the last one goes; nil if nobody waits
+}
+
+// tracking is one open connection's place in its tracker's list. It is part of the
+// connection, so that counting costs no memory and no look-up of its own.
+type tracking struct {
+	t          *Tracker
+	conn       net.Conn
+	closed     func() // nil = nobody wants to know
+	prev, next *tracking
+	forgotten  bool
 }
 
 // Track counts c until it is closed and returns what to use in its place. TCP and
 // unix connections keep all their methods (ReadFrom, CloseWrite …). Put TLS on
 // top of the tracked connection, not below it. Tracking one twice counts it
 // twice.
-func (t *Tracker) Track(c net.Conn) net.Conn {
+func (t *Tracker) Track(c net.Conn) net.Conn { return t.TrackFunc(c, nil) }
+
+// TrackFunc is Track that also calls closed, once, when the connection has been closed. It
+// is called where Close was, so it must not wait.
+func (t *Tracker) TrackFunc(c net.Conn, closed func()) net.Conn {
 	var tracked net.Conn
+	var hook *tracking
 	switch c := c.(type) {
 	case *net.TCPConn:
 		tc := &trackedTCP{TCPConn: c}
-		tc.hook.t, tc.hook.self, tracked = t, tc, tc
+		tracked, hook = tc, &tc.hook
 	case *net.UnixConn:
 		uc := &trackedUnix{UnixConn: c}
-		uc.hook.t, uc.hook.self, tracked = t, uc, uc
+		tracked, hook = uc, &uc.hook
 	default:
 		oc := &trackedConn{Conn: c}
-		oc.hook.t, oc.hook.self, tracked = t, oc, oc
+		tracked, hook = oc, &oc.hook
 	}
+	hook.t, hook.conn, hook.closed = t, tracked, closed
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.conns == nil {
-		t.conns = make(map[net.Conn]struct{})
+	if hook.next = t.first; hook.next != nil {
+		hook.next.prev = hook
 	}
-	t.conns[tracked] = struct{}{}
+	t.first = hook
+	t.open++
 	return tracked
 }
 
@@ -49,7 +67,7 @@ func (t *Tracker) Listener(ln net.Listener) net.Listener { return &trackedListen
 func (t *Tracker) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.conns)
+	return t.open
 }
 
 // Drain waits until no connection is open. When ctx is done it closes those that
@@ -58,7 +76,7 @@ func (t *Tracker) Len() int {
 func (t *Tracker) Drain(ctx context.Context) error {
 	for {
 		t.mu.Lock()
-		if len(t.conns) == 0 {
+		if t.open == 0 {
 			t.mu.Unlock()
 			return nil
 		}
@@ -78,9 +96,9 @@ func (t *Tracker) Drain(ctx context.Context) error {
 // cut closes what is left.
 func (t *Tracker) cut(why error) error {
 	t.mu.Lock()
-	left := make([]net.Conn, 0, len(t.conns))
-	for c := range t.conns {
-		left = append(left, c)
+	left := make([]net.Conn, 0, t.open)
+	for h := t.first; h != nil; h = h.next {
+		left = append(left, h.conn)
 	}
 	t.mu.Unlock()
 	if len(left) == 0 {
@@ -92,13 +110,32 @@ func (t *Tracker) cut(why error) error {
 	return &DrainError{Closed: len(left), Err: why}
 }
 
-func (t *Tracker) forget(c net.Conn) {
+// forget takes a closed connection out of the list. The second Close of one changes
+// nothing.
+func (h *tracking) forget() {
+	t := h.t
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.conns, c)
-	if len(t.conns) == 0 && t.empty != nil {
+	if h.forgotten {
+		t.mu.Unlock()
+		return
+	}
+	h.forgotten = true
+	if h.prev != nil {
+		h.prev.next = h.next
+	} else {
+		t.first = h.next
+	}
+	if h.next != nil {
+		h.next.prev = h.prev
+	}
+	h.prev, h.next = nil, nil
+	if t.open--; t.open == 0 && t.empty != nil {
 		close(t.empty)
 		t.empty = nil
+	}
+	t.mu.Unlock()
+	if h.closed != nil {
+		h.closed()
 	}
 }
 
@@ -115,42 +152,33 @@ func (e *DrainError) Error() string {
 // Unwrap gives the cause.
 func (e *DrainError) Unwrap() error { return e.Err }
 
-// trackHook makes the first Close count.
-type trackHook struct {
-	t    *Tracker
-	self net.Conn
-	once sync.Once
-}
-
-func (h *trackHook) closed() { h.once.Do(func() { h.t.forget(h.self) }) }
-
 type trackedTCP struct {
 	*net.TCPConn
-	hook trackHook
+	hook tracking
 }
 
 func (c *trackedTCP) Close() error {
-	defer c.hook.closed()
+	defer c.hook.forget()
 	return c.TCPConn.Close()
 }
 
 type trackedUnix struct {
 	*net.UnixConn
-	hook trackHook
+	hook tracking
 }
 
 func (c *trackedUnix) Close() error {
-	defer c.hook.closed()
+	defer c.hook.forget()
 	return c.UnixConn.Close()
 }
 
 type trackedConn struct {
 	net.Conn
-	hook trackHook
+	hook tracking
 }
 
 func (c *trackedConn) Close() error {
-	defer c.hook.closed()
+	defer c.hook.forget()
 	return c.Conn.Close()
 }
 
