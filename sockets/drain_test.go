@@ -216,4 +216,57 @@ func TestDrainingPacketConnTakesTheQueue(t *testing.T) {
 	if _, _, err := pc.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
+	answerTo(t, pc, from)
+}
+
+// answerTo sends from pc, which has ended reading, to c.
+func answerTo(t *testing.T, pc net.PacketConn, c net.Conn) {
+	t.Helper()
+	if _, err := pc.WriteTo([]byte("answer"), c.LocalAddr()); err != nil {
+		t.Fatalf("what was read is answered: %v", err)
+	}
+	buf := make([]byte, 16)
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if n, err := c.Read(buf); err != nil || string(buf[:n]) != "answer" {
+		t.Errorf("%q, %v", buf[:n], err)
+	}
+	if err := pc.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := pc.WriteTo([]byte("late"), c.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// EndReading leaves what is queued to another copy of the socket, and what was read can be
+// answered.
+func TestEndReadingLeavesTheQueueToOthers(t *testing.T) {
+	s := newServer(t, Options{})
+	first := must(s.ListenPacket("udp", "127.0.0.1:0", ListenOptions{}))(t)
+	other := must(s.ListenPacket("udp", first.LocalAddr().String(), ListenOptions{}))(t)
+	defer other.Close()
+	pc := must(NewDrainingPacketConn(first, patience))(t)
+	from := must(net.Dial("udp", pc.LocalAddr().String()))(t)
+	defer from.Close()
+	buf := make([]byte, 16)
+	blocked := make(chan error, 1)
+	go func() {
+		_, _, err := pc.ReadFrom(buf)
+		blocked <- err
+	}()
+	pc.EndReading()
+	if err := <-blocked; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := from.Write([]byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := pc.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("reads after EndReading: %v", err)
+	}
+	_ = other.SetReadDeadline(time.Now().Add(patience))
+	if n, _, err := other.ReadFrom(buf); err != nil || string(buf[:n]) != "hi" {
+		t.Errorf("the other copy: %q, %v", buf[:n], err)
+	}
+	answerTo(t, pc, from)
 }

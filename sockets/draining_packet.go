@@ -12,7 +12,8 @@ import (
 
 // DrainingPacketConn is for datagrams what DrainingListener is for connections:
 // after Drain its ReadFrom gives what the kernel has queued and then
-// net.ErrClosed. Writing goes on until then.
+// net.ErrClosed. Writing goes on until Close, so that what was read can be answered.
+// Its PacketConn has the methods of the socket's own type.
 type DrainingPacketConn struct {
 	net.PacketConn
 	limit time.Duration
@@ -20,6 +21,7 @@ type DrainingPacketConn struct {
 	mu       sync.Mutex
 	draining bool
 	until    time.Time
+	ended    bool // nothing is read any more
 	closed   bool
 }
 
@@ -47,16 +49,30 @@ func (p *DrainingPacketConn) Drain() {
 	_ = p.PacketConn.SetReadDeadline(time.Unix(1, 0)) // wakes ReadFrom
 }
 
+// EndReading makes ReadFrom give net.ErrClosed from now on: what the kernel has queued is
+// left to others that have a copy of the socket.
+func (p *DrainingPacketConn) EndReading() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.draining, p.ended = true, true
+	_ = p.PacketConn.SetReadDeadline(time.Unix(1, 0)) // wakes ReadFrom
+}
+
 // ReadFrom is net.PacketConn's. After Drain it never waits.
 func (p *DrainingPacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
+		if p.hasEnded() {
+			return 0, nil, &net.OpError{Op: "read", Net: p.LocalAddr().Network(), Source: p.LocalAddr(), Err: net.ErrClosed}
+		}
 		n, from, err := p.PacketConn.ReadFrom(b)
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.goOn() {
 			return n, from, err
 		}
 		if !readable(p.PacketConn) || p.over() {
-			_ = p.Close()
-			return 0, nil, &net.OpError{Op: "read", Net: p.LocalAddr().Network(), Source: p.LocalAddr(), Err: net.ErrClosed}
+			p.EndReading()
 		}
 	}
 }
@@ -70,10 +86,16 @@ const grace = 100 * time.Millisecond
 func (p *DrainingPacketConn) goOn() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.draining && !p.closed {
+	if p.draining && !p.closed && !p.ended {
 		_ = p.PacketConn.SetReadDeadline(time.Now().Add(grace))
 	}
 	return p.draining
+}
+
+func (p *DrainingPacketConn) hasEnded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
 }
 
 func (p *DrainingPacketConn) over() bool {

@@ -27,6 +27,7 @@ type Self struct {
 	host        Host
 	topPid      int
 	ctx         context.Context
+	over        context.Context // done after Run has returned
 	say         func(messages.Event)
 	ready       sync.Once
 	lastBeat    atomic.Int64 // nanoseconds, of monoStart
@@ -89,15 +90,27 @@ func (s *Self) ListenWith(network, address string, o sockets.ListenOptions) (net
 // socket of its own.
 const drainLimit = 10 * time.Second
 
-// ListenPacket is Listen for datagrams. The socket is shared like a listener's.
+// ListenPacket is Listen for datagrams. The socket is shared like a listener's. When the
+// worker is told to stop, reading ends with net.ErrClosed; what was read can still be
+// answered until Run returns. The result is a
+// *sockets.DrainingPacketConn, whose PacketConn is the socket itself.
 func (s *Self) ListenPacket(network, address string) (net.PacketConn, error) {
 	o := s.defaults(sockets.ListenOptions{Slot: s.ID()})
 	c, err := s.host.ListenPacket(network, address, o)
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
 	}
-	context.AfterFunc(s.ctx, func() { _ = c.Close() }) // closed by the worker already, at worst
-	return c, nil
+	d, err := sockets.NewDrainingPacketConn(c, drainLimit)
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), errors.Join(err, c.Close()))
+	}
+	context.AfterFunc(s.over, func() { _ = d.Close() }) // closed by the worker already, at worst
+	if o.ReusePort {
+		context.AfterFunc(s.ctx, d.Drain)
+	} else {
+		context.AfterFunc(s.ctx, d.EndReading)
+	}
+	return d, nil
 }
 
 func (s *Self) defaults(o sockets.ListenOptions) sockets.ListenOptions {
