@@ -23,11 +23,15 @@ type load struct {
 	address string
 	pids    []int     // of the server's processes
 	keep    bool      // each client keeps its connection; else a new one per request
+	wrk     string    // path of wrk, which then is the clients; a new connection per request
 	cpu     []float64 // of the server's processes, µs per request, of each run
 }
 
 // run returns the answers per second. A request without its whole answer is an error.
 func (l *load) run() (float64, error) {
+	if l.wrk != "" {
+		return l.runWrk()
+	}
 	used := cpuTime(l.pids)
 	var done atomic.Int64
 	errs := make([]error, clients)

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/serverengine/serverengine-go"
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 const greeting = "hello\n"
@@ -85,7 +86,9 @@ func compareServers(o options, r *report, workers int) error {
 		err := compareLoad(o, r, ours.load(keep), floor.load(keep), served{
 			name:  fmt.Sprintf("serve, workers %d, %s", workers, mode),
 			floor: "processes that share a descriptor",
+			ours:  "Serve",
 			bound: o.atLeast(0.97, 0.8),
+			loads: loads,
 		})
 		if err != nil {
 			return err
@@ -94,22 +97,40 @@ func compareServers(o options, r *report, workers int) error {
 	return errors.Join(floor.stop(), ours.stop())
 }
 
-// comparePinned compares four workers, each with a socket of its own, with one process.
+// comparePinned compares four workers, each with a socket of its own, with one process, and
+// so four bare processes with a socket each. The clients are wrk, where it is installed, in
+// whose terms the bound is; ours need as much CPU time as the servers.
 func comparePinned(o options, r *report) error {
+	wrk := findWrk()
+	limit, name, n := o.atLeast(0.95, 0.75), ", clients: wrk", 1
+	if wrk == "" {
+		limit, name, n = o.atLeast(0, 0), ", clients: the bench's own (no bound: install wrk)", loads
+	}
+	one, err := startBareWeb(1, nil)
+	if err != nil {
+		return err
+	}
+	floor := one.load(false)
+	floor.wrk = wrk
+	against := func(who string, ours *load, b bound) error {
+		ours.wrk = wrk
+		return compareLoad(o, r, ours, floor, served{
+			name:  "serve, 4 " + who + " with a socket each against 1 process, a connection per request" + name,
+			floor: "one process", ours: who, bound: b, loads: n,
+		})
+	}
 	ours, err := startWeb(o, 4, true)
 	if err != nil {
 		return err
 	}
-	floor, err := startBareWeb(1, nil)
+	if err := errors.Join(against("workers", ours.load(false), limit), ours.stop()); err != nil {
+		return err
+	}
+	bare, err := startPinnedBare(4)
 	if err != nil {
 		return err
 	}
-	err = compareLoad(o, r, ours.load(false), floor.load(false), served{
-		name:  "serve, 4 workers with a socket each against 1 process, a connection per request",
-		floor: "one process",
-		bound: o.atLeast(0.95, 0.75),
-	})
-	return errors.Join(err, floor.stop(), ours.stop())
+	return errors.Join(against("bare processes", bare.load(false), o.atLeast(0, 0)), bare.stop(), one.stop())
 }
 
 // loads is how many short loads on each side make one pair: what else the machine does
@@ -118,8 +139,9 @@ const loads = 5
 
 // served says what a comparison of two servers is about.
 type served struct {
-	name, floor string
-	bound       bound
+	name, floor, ours string
+	bound             bound
+	loads             int // in a pair
 }
 
 // compareLoad runs both loads in turn. The first ones only warm up.
@@ -128,14 +150,14 @@ func compareLoad(o options, r *report, ours, floor *load, s served) error {
 		return err
 	}
 	ours.cpu, floor.cpu = nil, nil
-	p, err := interleave(loads*o.pairs(20, 5), ours.run, floor.run)
+	p, err := interleave(s.loads*o.pairs(20, 5), ours.run, floor.run)
 	if err != nil {
 		return err
 	}
-	p, cpu := p.means(loads), (&pairs{ours.cpu, floor.cpu}).means(loads)
+	p, cpu := p.means(s.loads), (&pairs{ours.cpu, floor.cpu}).means(s.loads)
 	r.say("  %s", s.name)
 	r.side("  floor: "+s.floor, "requests/s", p.floor)
-	r.side("  ours: Serve", "requests/s", p.ours)
+	r.side("  ours: "+s.ours, "requests/s", p.ours)
 	r.ratio(s.name, p.ratios(), s.bound)
 	if median(cpu.floor) > 0 {
 		low, high := interval(cpu.ratios())
@@ -176,9 +198,10 @@ func startWeb(o options, workers int, pinned bool) (*webTree, error) {
 	return &webTree{t, string(address)}, nil
 }
 
-// bareWeb are processes that share one listening descriptor.
+// bareWeb are processes that share one listening descriptor, or have one each.
 type bareWeb struct {
 	address  string
+	owner    *sockets.Server // of one each, else nil
 	children []*bareChild
 }
 
@@ -203,22 +226,56 @@ func startBareWeb(processes int, env []string) (*bareWeb, error) {
 	defer file.Close()
 	w := &bareWeb{address: ln.Addr().String()}
 	for range processes {
-		c, err := startBare(roleWeb, env, file)
+		if err := w.start(env, file); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// startPinnedBare starts processes without the library, each on a socket like that of a pinned
+// worker.
+func startPinnedBare(processes int) (*bareWeb, error) {
+	server := sockets.NewServer(sockets.Options{ReusePort: true})
+	if err := server.SetSlots(processes); err != nil {
+		return nil, err
+	}
+	w := &bareWeb{address: "127.0.0.1:0", owner: server}
+	for slot := range processes {
+		ln, err := server.Listen("tcp", w.address, sockets.ListenOptions{Slot: slot})
 		if err != nil {
 			return nil, err
 		}
-		if err := c.await(); err != nil {
+		w.address = ln.Addr().String()
+		file, err := ln.(*net.TCPListener).File()
+		if err := errors.Join(err, ln.Close()); err != nil {
 			return nil, err
 		}
-		w.children = append(w.children, c)
+		err = errors.Join(w.start(share(processes), file), file.Close())
+		if err != nil {
+			return nil, err
+		}
 	}
 	return w, nil
+}
+
+// start adds a process on the descriptor.
+func (w *bareWeb) start(env []string, file *os.File) error {
+	c, err := startBare(roleWeb, env, file)
+	if err != nil {
+		return err
+	}
+	w.children = append(w.children, c)
+	return c.await()
 }
 
 func (w *bareWeb) stop() error {
 	var all []error
 	for _, c := range w.children {
 		all = append(all, c.stop())
+	}
+	if w.owner != nil {
+		all = append(all, w.owner.Close())
 	}
 	return errors.Join(all...)
 }
