@@ -27,7 +27,7 @@ type layer struct {
 // layers are the folders from the top to the bottom: imports only go down.
 var layers = []layer{
 	{folder: "examples/*", ours: []string{".", "messages"}, actors: true},
-	{folder: "bench", ours: []string{".", "messages", "procbridge"}, actors: true, starts: true}, // procbridge is the floor of messages
+	{folder: "bench", ours: []string{".", "messages", "procbridge", "sockets"}, actors: true, starts: true}, // procbridge is the floor of messages, sockets that of a socket each
 	{folder: "conformance", ours: []string{".", "messages"}, actors: true, starts: true},
 	{folder: "cmd/*", ours: []string{".", "messages"}, actors: true},
 	{folder: ".", ours: []string{"*"}, actors: true},

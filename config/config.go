@@ -159,6 +159,8 @@ type Config struct {
 	WorkerChumask Umask `yaml:"worker_chumask" reload:"workers"`
 	// GOMAXPROCS of a worker process; 0 divides the cores by the workers, at least 1.
 	WorkerGomaxprocs int `yaml:"worker_gomaxprocs" reload:"workers"`
+	// Linux's scheduling policy of a worker process; batch = it interrupts no other when it wakes up; auto = batch if each worker has a socket of its own and they outnumber the cores.
+	WorkerSchedulingPolicy SchedulingPolicy `yaml:"worker_scheduling_policy" reload:"workers"`
 	// Time between two heartbeats of a worker process.
 	WorkerHeartbeatInterval time.Duration `yaml:"worker_heartbeat_interval" reload:"live" min:"1"`
 	// Silence after which a worker process counts as stalled and is replaced; -1 is never.

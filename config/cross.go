@@ -16,6 +16,20 @@ func (c Config) ResolvedRestartStrategy() RestartStrategy {
 	return StrategyAll
 }
 
+// ResolvedSchedulingPolicy returns PolicyOther or PolicyBatch: what PolicyAuto comes to on a
+// machine with so many cores. Workers on one socket share the work by who is awake first;
+// with a socket each, all have work all the time, and more of them than cores would only
+// interrupt each other.
+func (c Config) ResolvedSchedulingPolicy(cores int) SchedulingPolicy {
+	if c.WorkerSchedulingPolicy != PolicyAuto {
+		return c.WorkerSchedulingPolicy
+	}
+	if c.SocketReuseport && c.Workers > cores {
+		return PolicyBatch
+	}
+	return PolicyOther
+}
+
 // signals refuses two meanings on one signal: nobody could say which is meant.
 func (v *validation) signals() {
 	taken := map[string]string{}

@@ -63,6 +63,17 @@ const (
 	OldFirst LiveRestartOrder = "old_first" // the new server starts when the old one ended or server_detach_wait is over
 )
 
+// SchedulingPolicy is how the system shares its cores out to worker processes; key
+// worker_scheduling_policy. It counts on Linux only.
+type SchedulingPolicy string
+
+// The scheduling policies.
+const (
+	PolicyAuto  SchedulingPolicy = "auto"  // see Config.ResolvedSchedulingPolicy
+	PolicyOther SchedulingPolicy = "other" // the server's own
+	PolicyBatch SchedulingPolicy = "batch" // SCHED_BATCH: more work done, answers a little later when cores are short
+)
+
 // LogFormat is the shape of a log line; key log_format.
 type LogFormat string
 
@@ -105,6 +116,8 @@ func choices(p any) []string {
 		return []string{string(OneForOne), string(OneForAll), string(RestForOne)}
 	case *LiveRestartOrder:
 		return []string{string(NewFirst), string(OldFirst)}
+	case *SchedulingPolicy:
+		return []string{string(PolicyAuto), string(PolicyOther), string(PolicyBatch)}
 	case *LogFormat:
 		return []string{string(FormatText), string(FormatJSON)}
 	}
@@ -125,6 +138,8 @@ func enumText(p any) (*string, bool) {
 	case *SupervisionStrategy:
 		return (*string)(p), true
 	case *LiveRestartOrder:
+		return (*string)(p), true
+	case *SchedulingPolicy:
 		return (*string)(p), true
 	case *LogFormat:
 		return (*string)(p), true

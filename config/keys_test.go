@@ -85,6 +85,7 @@ var keyRows = []struct {
 	{"worker_chgroup", true, "", "65534", "65534", ReloadWorkers},
 	{"worker_chumask", true, NoUmask, "0o77", Umask(0o77), ReloadWorkers},
 	{"worker_gomaxprocs", false, 0, "2", 2, ReloadWorkers},
+	{"worker_scheduling_policy", false, PolicyAuto, "batch", PolicyBatch, ReloadWorkers},
 	{"worker_heartbeat_interval", true, sec, "2", 2 * sec, ReloadLive},
 	{"worker_heartbeat_timeout", true, 180 * sec, "60", 60 * sec, ReloadLive},
 	{"worker_graceful_kill_interval", true, 15 * sec, "1", sec, ReloadLive},

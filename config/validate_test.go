@@ -148,8 +148,8 @@ func TestEveryEnumerationRefusesTheUnknown(t *testing.T) {
 			t.Errorf("%s: %v", fields[i].key, es)
 		}
 	}
-	if n != 7 {
-		t.Errorf("%d enumerations, want 7", n)
+	if n != 8 {
+		t.Errorf("%d enumerations, want 8", n)
 	}
 }
 
@@ -163,6 +163,27 @@ func TestPlaceOfAWrongValue(t *testing.T) {
 	es, _ = errors.AsType[ConfigErrors](c.Validate())
 	if i := slices.IndexFunc(es, func(e *ConfigError) bool { return e.Key == "workers" }); i < 0 || es[i].File != "" {
 		t.Errorf("%v", es)
+	}
+}
+
+func TestResolvedSchedulingPolicy(t *testing.T) {
+	for _, r := range []struct {
+		set            SchedulingPolicy
+		pinned         bool
+		workers, cores int
+		want           SchedulingPolicy
+	}{
+		{PolicyAuto, true, 4, 2, PolicyBatch},
+		{PolicyAuto, true, 2, 2, PolicyOther},
+		{PolicyAuto, false, 4, 2, PolicyOther},
+		{PolicyOther, true, 4, 2, PolicyOther},
+		{PolicyBatch, false, 1, 8, PolicyBatch},
+	} {
+		c := Default()
+		c.WorkerSchedulingPolicy, c.SocketReuseport, c.Workers = r.set, r.pinned, r.workers
+		if got := c.ResolvedSchedulingPolicy(r.cores); got != r.want {
+			t.Errorf("%+v: %s", r, got)
+		}
 	}
 }
 

@@ -93,6 +93,10 @@ type Command struct {
 	// is killed with its group. Neither holds with SameGroup.
 	SameGroup bool
 
+	// Batch has the child and all it starts scheduled under SCHED_BATCH: it interrupts nobody
+	// when it wakes up. Linux; elsewhere, and where it is refused, it changes nothing.
+	Batch bool
+
 	// Info is handed to a Wire child, which gets it by [Parent.Info].
 	Info map[string]string
 

@@ -34,12 +34,16 @@ func (s *startup) exec() (*os.Process, tree, error) {
 		path = "/bin/sh"
 	}
 	group := !s.cmd.SameGroup
-	proc, err := keepDumpable(s.cmd.User, func() (*os.Process, error) {
+	start := func() (*os.Process, error) {
 		return os.StartProcess(path, argv, &os.ProcAttr{
 			Dir: s.cmd.Dir, Env: env, Files: append(s.std[:], s.extra...),
 			Sys: &syscall.SysProcAttr{Setpgid: group, Credential: s.cmd.User.credential()},
 		})
-	})
+	}
+	if usual := start; s.cmd.Batch {
+		start = func() (*os.Process, error) { return asBatch(usual) }
+	}
+	proc, err := keepDumpable(s.cmd.User, start)
 	if err != nil {
 		return nil, tree{}, bare(err)
 	}

@@ -46,7 +46,8 @@ func (s *Spawner) startOurs(inc messages.Incarnation, image func() *procbridge.I
 	defer program.Release()
 	return s.startWire(inc, c, procbridge.Command{
 		Image: program, Args: append([]string{o.name}, os.Args[1:]...), Env: o.env, User: o.user,
-		Info: map[string]string{InfoRole: o.role, InfoApp: s.Code.Name, InfoProgram: s.Program, InfoTop: strconv.Itoa(s.TopPid)},
+		Batch: o.role == RoleWorker && inBatches(c.Config),
+		Info:  map[string]string{InfoRole: o.role, InfoApp: s.Code.Name, InfoProgram: s.Program, InfoTop: strconv.Itoa(s.TopPid)},
 	}, o.command)
 }
 

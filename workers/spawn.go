@@ -71,7 +71,7 @@ func (s *Spawner) startForeign(inc messages.Incarnation, slot Slot, c Configured
 		return nil, err
 	}
 	return s.startWire(inc, c, procbridge.Command{
-		Path: cmd.Path, Args: append([]string{cmd.Path}, cmd.Args...), Dir: cmd.Dir, User: who,
+		Path: cmd.Path, Args: append([]string{cmd.Path}, cmd.Args...), Dir: cmd.Dir, User: who, Batch: inBatches(c.Config),
 		Env:  append(append(childEnv(slot), env...), cmd.Env...),
 		Info: map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name},
 	}, nil)

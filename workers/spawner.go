@@ -215,6 +215,11 @@ func threads(c config.Config) int {
 	return max(1, runtime.GOMAXPROCS(0)/max(1, c.Workers))
 }
 
+// inBatches tells whether a worker process is scheduled under SCHED_BATCH.
+func inBatches(c config.Config) bool {
+	return c.ResolvedSchedulingPolicy(runtime.NumCPU()) == config.PolicyBatch
+}
+
 // processName is argv[0] of a worker process: what ps shows.
 func processName(slot Slot) string {
 	if name := slot.Config.WorkerProcessName; name != "" {
