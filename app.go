@@ -2,6 +2,7 @@ package serverengine
 
 import (
 	"github.com/sirupsen/logrus"
+	"runtime"
 
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/workers"
@@ -67,6 +68,9 @@ func (a App) code() workers.Code {
 
 // check reports what makes an App unusable with a configuration.
 func (a App) check(cfg Config) error {
+	if err := hasProcesses(cfg, runtime.GOOS); err != nil {
+		return err
+	}
 	if cfg.WorkerType == config.Spawn {
 		if a.Spawn == nil {
 			return &ConfigError{Key: "App.Spawn", Problem: "is nil, and worker_type is spawn", Hint: "set it to a function that returns the Command of a slot"}
@@ -75,6 +79,23 @@ func (a App) check(cfg Config) error {
 	}
 	if a.Worker == nil {
 		return &ConfigError{Key: "App.Worker", Problem: "is nil", Hint: "set it to the constructor of your worker, for example serverengine.Func(work)"}
+	}
+	return nil
+}
+
+// hasProcesses refuses child processes where they cannot be had: Windows hands no descriptors
+// on, and each start would fail.
+func hasProcesses(cfg Config, system string) error {
+	if system != "windows" {
+		return nil
+	}
+	if cfg.Supervisor {
+		return &ConfigError{Key: "supervisor", Value: "true", Problem: "needs child processes, which this version does not have on Windows",
+			Hint: "set it to false and let a Windows service keep the program alive"}
+	}
+	if needsProcesses(cfg) {
+		return &ConfigError{Key: "worker_type", Value: string(cfg.WorkerType), Problem: "needs child processes, which this version does not have on Windows",
+			Hint: "use embedded or thread"}
 	}
 	return nil
 }
