@@ -38,6 +38,7 @@ type life struct {
 	mu      sync.Mutex
 	worker  Worker
 	ended   bool
+	stops   chan struct{} // closed when the worker's Stop has returned; nil = it was not called
 	version uint64
 	newest  *config.Config // to be given to Reload; nil = none
 	reload  bool           // a goroutine is in Reload
@@ -143,6 +144,9 @@ func (l *life) exitOf(err error) messages.Exit {
 
 // end is the last thing a life does.
 func (l *life) end(exit messages.Exit) {
+	if exit.Cause != messages.ExitPanic {
+		l.awaitStop()
+	}
 	if l.timer != nil {
 		l.timer.Stop()
 	}
@@ -162,16 +166,42 @@ func (l *life) end(exit messages.Exit) {
 
 // stop tells the worker to finish. It may be called again; the first cause counts.
 func (l *life) stop(cause *StopCause) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.ctx.Err() != nil {
 		return
 	}
-	l.cancel(cause)
-	l.mu.Lock()
-	w := l.worker
-	l.mu.Unlock()
-	if s, ok := w.(Stopper); ok {
-		go l.guard("Stop", func() error { s.Stop(); return nil })
+	s, ok := l.worker.(Stopper)
+	if !ok {
+		l.cancel(cause)
+		return
 	}
+	done := make(chan struct{})
+	l.stops = done // before Run can see the end of its context
+	l.cancel(cause)
+	go func() {
+		defer close(done)
+		_ = l.guard("Stop", func() error { s.Stop(); return nil }) // guard has logged it
+	}()
+}
+
+// stopPatience is how long a Stop may outlast Run before the log tells of it.
+const stopPatience = 5 * time.Second
+
+// awaitStop waits for the worker's Stop, if it was called: it may be there that the work in
+// hand is finished.
+func (l *life) awaitStop() {
+	l.mu.Lock()
+	stops := l.stops
+	l.mu.Unlock()
+	if stops == nil {
+		return
+	}
+	late := time.AfterFunc(stopPatience, func() {
+		l.self.logger.Warnf("Run has returned, the worker's Stop has not: it is waited for")
+	})
+	defer late.Stop()
+	<-stops
 }
 
 // guard calls one of the worker's methods; a panic is logged and comes back as an error.

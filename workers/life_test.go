@@ -211,6 +211,33 @@ func TestReloadThatPanicsIsAnError(t *testing.T) {
 	})
 }
 
+// slowStop finishes its work in Stop, after Run has returned.
+type slowStop struct{ finished *bool }
+
+func (w slowStop) Run(ctx context.Context, self *Self) error { return untilStopped(ctx, self) }
+func (w slowStop) Stop()                                     { work(7 * second); *w.finished = true }
+
+// A worker has not ended before its Stop has returned, and the log tells when that takes long.
+func TestEndWaitsForStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var finished bool
+		s := begin(Code{New: func(*Self) (Worker, error) { return slowStop{&finished}, nil }})
+		synctest.Wait()
+		s.stop(&StopCause{})
+		pass(t, 6*second)
+		s.mu.Lock()
+		exits, said := len(s.exits), s.out.String()
+		s.mu.Unlock()
+		if exits != 0 || !strings.Contains(said, "Stop has not") {
+			t.Errorf("%d exits while Stop works; log: %s", exits, said)
+		}
+		pass(t, 2*second)
+		if e := s.exit(t); !e.Ok() || !finished {
+			t.Errorf("exit %s, Stop has finished: %t", e, finished)
+		}
+	})
+}
+
 func TestStopIsToldOnceAndTheFirstCauseCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &full{}

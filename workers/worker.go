@@ -28,7 +28,7 @@ type (
 		Reload(ctx context.Context, cfg config.Config) error
 	}
 	// Stopper is called once when a graceful stop begins, after ctx is cancelled (the
-	// seed's stop).
+	// seed's stop). The worker has ended when Run and Stop have returned.
 	Stopper interface{ Stop() }
 	// Dumper adds to the dump that an operator asks for.
 	Dumper interface{ Dump(w io.Writer) }
