@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // merge merges doc over Default or fails the test.
@@ -243,5 +245,18 @@ func TestWarnings(t *testing.T) {
 	}
 	if ws := Default().Warnings(); len(ws) > 0 {
 		t.Errorf("Default warns: %q", ws)
+	}
+}
+
+// The name of a key means the same when it is written out and read again.
+func TestSymbolsAreReadOnce(t *testing.T) {
+	for written, want := range map[string]string{
+		"name": "name", ":name": "name", `:"name"`: "name", "::name": "::name", `:":name"`: `:":name"`, ":": ":", `:""`: `""`,
+	} {
+		n := &yaml.Node{Kind: yaml.ScalarNode, Value: written}
+		got := keyText(n)
+		if n.Value = got; got != want || keyText(n) != got {
+			t.Errorf("%s is read as %s and then as %s, want %s", written, got, keyText(n), want)
+		}
 	}
 }

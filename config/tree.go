@@ -116,14 +116,15 @@ func follow(n *yaml.Node) *yaml.Node {
 }
 
 // keyText is the name a key means: a Ruby symbol (:workers, :"workers") without
-// its colon.
+// its colon. A name that would be read as a symbol once more is left as it is:
+// what is written out has to mean the same when it is read again.
 func keyText(n *yaml.Node) string {
 	name, ok := strings.CutPrefix(n.Value, ":")
-	if !ok || name == "" {
-		return n.Value
-	}
 	if len(name) > 2 && name[0] == '"' && name[len(name)-1] == '"' {
-		return name[1 : len(name)-1]
+		name = name[1 : len(name)-1]
+	}
+	if !ok || name == "" || name[0] == ':' {
+		return n.Value
 	}
 	return name
 }
