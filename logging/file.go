@@ -79,14 +79,29 @@ func (l *logFile) use(o Options) error {
 		regular = info.Mode().IsRegular()
 	}
 	old, owned := l.f, l.target != ""
+	if !sameFile(old, f) {
+		l.torn.done = 0 // a new file needs the whole record
+	}
 	l.opts, l.f, l.target, l.regular = o, f, target, regular
 	l.looked, l.size = time.Time{}, 0
-	l.torn.done = 0 // a new file needs the whole record
 	err = l.capture()
 	if owned {
 		_ = old.Close() // nothing is buffered: every write has returned
 	}
 	return err
+}
+
+// sameFile reports whether b is the file a, opened once more; a may be nil.
+func sameFile(a, b *os.File) bool {
+	if a == nil {
+		return false
+	}
+	there, err := a.Stat()
+	if err != nil {
+		return false
+	}
+	here, err := b.Stat()
+	return err == nil && os.SameFile(there, here)
 }
 
 // openTarget opens what a path of the options means. target is the file's name
@@ -235,6 +250,9 @@ func (l *logFile) write(b []byte) (n int, err error) {
 func (l *logFile) finishTorn() error {
 	if l.torn.record == nil {
 		return nil
+	}
+	if l.regular && l.size < int64(l.torn.done) {
+		l.torn.done = 0 // the file was truncated, and the beginning with it
 	}
 	n, err := l.w.tune.write(l.f, l.torn.record[l.torn.done:])
 	l.size += int64(n)

@@ -97,6 +97,41 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A record that is in the file in part is completed there, also after the file was opened
+// again; where its beginning is gone, it comes whole.
+func TestTornRecordIsCompleted(t *testing.T) {
+	for name, between := range map[string]func(t *testing.T, w *Writer, path string){
+		"reopened": func(t *testing.T, w *Writer, _ string) { must(t, w.Reopen()) },
+		"renamed": func(t *testing.T, w *Writer, path string) {
+			must(t, os.Rename(path, path+".1"))
+			must(t, w.CheckMoved())
+		},
+		"truncated": func(t *testing.T, _ *Writer, path string) { must(t, os.Truncate(path, 0)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := &full{}
+			disk.room.Store(50) // half a line
+			tune := quick()
+			tune.write = disk.write
+			path := logPath(t)
+			w := openTest(t, Options{Path: path}, tune)
+			_, err := io.WriteString(w, numbered("w", 0))
+			must(t, err)
+			if err := w.Flush(t.Context()); err == nil {
+				t.Fatal("flush on a full disk succeeds")
+			}
+			between(t, w, path)
+			disk.room.Store(1 << 20)
+			eventually(t, "the disk is used again", func() bool { return w.Flush(t.Context()) == nil })
+			must(t, w.Close())
+			others := checkNumbered(t, read(t, path), map[string]int{"w": 1})
+			if len(others) != 1 || !strings.Contains(others[0], "can be written again") {
+				t.Errorf("other lines: %q", others)
+			}
+		})
+	}
+}
+
 // A short outage loses nothing at all.
 func TestShortOutage(t *testing.T) {
 	tune := quick()
