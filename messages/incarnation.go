@@ -35,7 +35,8 @@ func (i Incarnation) String() string {
 	return strconv.Itoa(i.Generation) + "." + strconv.Itoa(i.Slot) + "." + strconv.Itoa(i.Life)
 }
 
-// ParseIncarnation is the inverse of [Incarnation.String].
+// ParseIncarnation is the inverse of [Incarnation.String]. One incarnation has one name:
+// "+1" and "01" are refused.
 func ParseIncarnation(s string) (Incarnation, error) {
 	parts := strings.Split(s, ".")
 	if len(parts) != 1 && len(parts) != 3 {
@@ -44,7 +45,7 @@ func ParseIncarnation(s string) (Incarnation, error) {
 	var n [3]int
 	for k, p := range parts {
 		v, err := strconv.Atoi(p)
-		if err != nil || v < 0 {
+		if err != nil || v < 0 || strconv.Itoa(v) != p {
 			return Incarnation{}, fmt.Errorf("incarnation %q: part %d is not a number from 0", s, k+1)
 		}
 		n[k] = v

@@ -28,7 +28,7 @@ func TestIncarnationIsOneWordThatReadsBack(t *testing.T) {
 }
 
 func TestIncarnationRefusesWhatIsNone(t *testing.T) {
-	for _, s := range []string{"", "1.2", "a", "1.-1.2", "1.2.3.4", "1..2"} {
+	for _, s := range []string{"", "1.2", "a", "1.-1.2", "1.2.3.4", "1..2", "+1", "+1.0.1", "1.00.1", "1.-0.1", "01", "1.0.1\n", "1.0.99999999999999999999"} {
 		if v, err := ParseIncarnation(s); err == nil {
 			t.Errorf("%q was taken as %+v", s, v)
 		}
