@@ -100,11 +100,12 @@ type Command struct {
 	// Info is handed to a Wire child, which gets it by [Parent.Info].
 	Info map[string]string
 
-	// MaxBody caps the bodies of frames in both directions, in bytes; 0 = DefaultMaxBody.
+	// MaxBody caps the bodies of frames in both directions, in bytes; 0 = DefaultMaxBody. At
+	// most 2 GiB less one.
 	MaxBody int
 
 	// UserQueue is how many user frames may wait, at each end and in each direction;
-	// 0 = 1024. Frames that wait in front of a pipe are also bound to 16 MiB together.
+	// 0 = 1024, at most 16777216. Frames that wait in front of a pipe are also bound to 16 MiB together.
 	UserQueue int
 }
 
@@ -135,6 +136,9 @@ func (c *Command) check() error {
 		return errors.New("both Lines and Stdin are set")
 	case len(c.Foreign) > 0 && runtime.GOOS == "windows":
 		return errors.New("no Foreign descriptors on Windows")
+	}
+	if err := checkSizes(max(c.MaxBody, 0), max(c.UserQueue, 0)); err != nil {
+		return err
 	}
 	return c.checkNames()
 }

@@ -14,6 +14,7 @@ import (
 
 const (
 	defaultUserQueue = 1024     // user frames
+	maxUserQueue     = 1 << 24  // likewise: a child makes room for all at its start
 	maxUserBytes     = 16 << 20 // of user frames that wait; one frame may always wait
 	writeChunk       = 64 << 10 // user frames go out in pieces of this, so that control frames can overtake
 	keepBuffer       = 1 << 20  // larger buffers are given back after use

@@ -3,6 +3,7 @@ package procbridge
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -177,8 +178,17 @@ func TestBeatsDoNotPileUp(t *testing.T) {
 
 func TestGrantsThatCannotBe(t *testing.T) {
 	for name, value := range map[string]string{
-		"no JSON":       "hello",
-		"other version": `{"v":2,"down":3,"up":4}`,
+		"no JSON":          "hello",
+		"other version":    `{"v":2,"down":3,"up":4}`,
+		"one pipe":         `{"v":1,"down":3,"up":3}`,
+		"no pipe":          `{"v":1,"up":4}`,
+		"stderr":           `{"v":1,"down":3,"up":2}`,
+		"a file twice":     `{"v":1,"down":3,"up":4,"files":{"a":5,"b":5}}`,
+		"a pipe as file":   `{"v":1,"down":3,"up":4,"files":{"a":4}}`,
+		"cut by a kernel":  `{"v":1,"down":4294967299,"up":4}`,
+		"endless queue":    `{"v":1,"down":3,"up":4,"queue":1152921504606846976}`,
+		"negative queue":   `{"v":1,"down":3,"up":4,"queue":-1}`,
+		"endless messages": `{"v":1,"down":3,"up":4,"max":4294967296}`,
 	} {
 		if g, err := parseGrant(value); err == nil {
 			t.Errorf("%s: %+v", name, g)
@@ -190,9 +200,35 @@ func TestGrantsThatCannotBe(t *testing.T) {
 	}
 	defer null.Close()
 	for name, n := range map[string]uintptr{"no pipe": null.Fd(), "not open": 100000} {
-		if _, err := takePipe(n, "down"); err == nil {
+		if err := checkPipe(n, "down"); err == nil {
 			t.Errorf("%s was taken for a pipe", name)
 		}
+	}
+}
+
+// What can't be taken whole is left to whom it belongs: also the garbage collector closes
+// nothing of it.
+func TestGrantsAreTakenWholeOrNotAtAll(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	for _, g := range []*grant{
+		{Down: r.Fd(), Up: 100000},
+		{Down: r.Fd(), Up: w.Fd(), Files: map[string]uintptr{"log": 100000}},
+	} {
+		if down, up, files, err := takeFiles(g); err == nil || down != nil || up != nil || files != nil {
+			t.Errorf("%v, %v, %v, %v", down, up, files, err)
+		}
+	}
+	for range 2 {
+		runtime.GC() // runs finalizers
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := w.Write([]byte("x")); err != nil {
+		t.Error(err)
 	}
 }
 
