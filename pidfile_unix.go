@@ -116,10 +116,14 @@ func heldError(path string, f *os.File) error {
 	b := make([]byte, 32)
 	n, _ := f.ReadAt(b, 0) // an unreadable number is shown as an empty one
 	number := strings.TrimSpace(string(b[:n]))
+	pid, err := strconv.Atoi(number)
+	if err != nil { // the file may be anybody's, and hold anything
+		number = strconv.Quote(number)
+	}
 	held := &ConfigError{Key: "pid_path", Value: path,
 		Problem: "is held by a process that runs, pid " + number,
 		Hint:    "stop that one first, or give this one another pid_path"}
-	if pid, err := strconv.Atoi(number); err != nil || pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+	if err != nil || pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		return &takeoverError{held}
 	}
 	return held
