@@ -270,3 +270,50 @@ func TestEndReadingLeavesTheQueueToOthers(t *testing.T) {
 	}
 	answerTo(t, pc, from)
 }
+
+// The last one who accepts waits for handshakes that were under way.
+func TestDrainLastWaitsForHandshakes(t *testing.T) {
+	s := newServer(t, Options{})
+	ln := must(NewDrainingListener(must(s.Listen("tcp", "127.0.0.1:0", ListenOptions{}))(t), 0))(t)
+	accepted := make(chan error, 2)
+	accept := func() {
+		c, err := ln.Accept()
+		if err == nil {
+			_ = c.Close()
+		}
+		accepted <- err
+	}
+	ln.DrainLast(time.Second, patience)
+	ln.Drain() // changes nothing any more
+	go accept()
+	c := must(net.Dial("tcp", ln.Addr().String()))(t)
+	defer c.Close()
+	if err := <-accepted; err != nil {
+		t.Fatalf("a connection within the grace: %v", err)
+	}
+	go accept()
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// A queue that is left when the grace is over is taken, by one who comes late as well.
+func TestDrainLastTakesTheQueueAfterTheGrace(t *testing.T) {
+	s := newServer(t, Options{})
+	ln := must(NewDrainingListener(must(s.Listen("tcp", "127.0.0.1:0", ListenOptions{}))(t), 0))(t)
+	for range 5 {
+		c := must(net.Dial("tcp", ln.Addr().String()))(t)
+		defer c.Close()
+	}
+	ln.DrainLast(time.Nanosecond, patience)
+	for i := range 5 {
+		c, err := ln.Accept()
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		_ = c.Close()
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the end: %v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -13,6 +14,7 @@ import (
 // after Drain its Accept gives what the kernel has queued, and only then
 // net.ErrClosed. A worker that leaves a pinned socket nobody else accepts from
 // needs it; on a shared socket it takes part of what others would take as well.
+// A slot that the owner has released is net.ErrClosed too.
 type DrainingListener struct {
 	net.Listener
 	limit time.Duration
@@ -39,27 +41,45 @@ func NewDrainingListener(ln net.Listener, limit time.Duration) (*DrainingListene
 	return &DrainingListener{Listener: ln, limit: limit}, nil
 }
 
-// Drain begins the end. It does not wait; somebody has to go on calling Accept.
-// A second call changes nothing.
-func (l *DrainingListener) Drain() {
+// Drain begins the end of one who leaves a socket that goes on: there is, or will
+// be, another who accepts from it. It does not wait; somebody has to go on calling
+// Accept. A second call changes nothing.
+func (l *DrainingListener) Drain() { l.drain(0, l.limit) }
+
+// DrainLast is Drain for the last one who accepts from a socket, which no new
+// connection is steered to any more (see Server.SetSlots). A handshake that was
+// under way then ends a round trip later, or more where a packet is lost: for grace
+// Accept goes on waiting. Then it gives what is queued; limit, from the end of
+// grace, is far away, since the queue only becomes shorter.
+func (l *DrainingListener) DrainLast(grace, limit time.Duration) { l.drain(grace, limit) }
+
+func (l *DrainingListener) drain(grace, limit time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining || l.closed {
 		return
 	}
-	l.draining, l.until = true, time.Now().Add(l.limit)
-	_ = l.Listener.(deadliner).SetDeadline(time.Unix(1, 0)) // wakes Accept
+	now := time.Now()
+	l.draining, l.until = true, now.Add(grace+limit)
+	end := time.Unix(1, 0) // wakes Accept
+	if grace > 0 {
+		end = now.Add(grace)
+	}
+	_ = l.Listener.(deadliner).SetDeadline(end)
 }
 
-// Accept is net.Listener's. After Drain it never waits.
+// Accept is net.Listener's. After Drain it never waits, after DrainLast for as long
+// as was said there.
 func (l *DrainingListener) Accept() (net.Conn, error) {
-	if !l.isDraining() {
-		c, err := l.Listener.Accept()
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !l.isDraining() {
-			return c, err
-		}
+	c, err := l.Listener.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) && l.isDraining() {
+		c, err = l.rest()
 	}
-	return l.rest()
+	if errors.Is(err, syscall.EINVAL) { // it listens no more: its owner has ended it for all copies
+		_ = l.Close()
+		return nil, l.opError(net.ErrClosed)
+	}
+	return c, err
 }
 
 func (l *DrainingListener) isDraining() bool {
@@ -75,12 +95,19 @@ func (l *DrainingListener) rest() (net.Conn, error) {
 	l.mu.Unlock()
 	if !over {
 		c, err := acceptQueued(l.Listener)
-		if c != nil || err != nil {
-			return c, err
+		if err != nil {
+			return nil, l.opError(err) // as net has it: http.Server goes on after EMFILE
+		}
+		if c != nil {
+			return c, nil
 		}
 	}
 	_ = l.Close()
-	return nil, &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: net.ErrClosed}
+	return nil, l.opError(net.ErrClosed)
+}
+
+func (l *DrainingListener) opError(err error) error {
+	return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: err}
 }
 
 // Close ends Accept at once. Closing twice is fine.
