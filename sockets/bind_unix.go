@@ -11,20 +11,8 @@ import (
 )
 
 // bind makes a listening or datagram socket and returns a descriptor of it that
-// is in no poller.
+// is in no poller. It does not wait.
 func bind(want spec, o ListenOptions, reusePort bool) (int, spec, error) {
-	if want.file() == "" {
-		return bindNow(want, o, reusePort)
-	}
-	fd, bound := -1, want
-	err := replacingStale(want.proto, want.file(), func() (err error) {
-		fd, bound, err = bindNow(want, o, false)
-		return err
-	})
-	return fd, bound, err
-}
-
-func bindNow(want spec, o ListenOptions, reusePort bool) (int, spec, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return controlled(c, func(fd int) error { return beforeBind(fd, o, reusePort) })
 	}}

@@ -45,7 +45,7 @@ func (s *Server) entryFor(key string, want spec, o ListenOptions) (*entry, error
 	}
 	network, address, _ := strings.Cut(key, " ")
 	e := &entry{network: network, address: address, opts: o}
-	if err := s.open(e, want); err != nil {
+	if err := s.fill(e, want); err != nil {
 		return nil, err
 	}
 	s.entries[key] = e
@@ -53,8 +53,8 @@ func (s *Server) entryFor(key string, want spec, o ListenOptions) (*entry, error
 	return e, nil
 }
 
-// open fills e with sockets.
-func (s *Server) open(e *entry, want spec) error {
+// fill opens e's sockets.
+func (s *Server) fill(e *entry, want spec) error {
 	if in := s.inheritedFor(want); in != nil {
 		e.fds, e.bound, e.inherited = []int{in.fd}, in.spec, true
 		return nil

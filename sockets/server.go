@@ -15,8 +15,9 @@ import (
 type Server struct {
 	opts Options
 
-	// mu guards what follows. It is held over bind and the like, which do
-	// not wait, and over a takeover, which has a deadline.
+	// mu guards what follows. It is held over bind and the like, which do not
+	// wait, and over a takeover, which has a deadline; not over look-ups of names,
+	// nor over what a socket file may need: another process's lock and an answer.
 	mu        sync.Mutex
 	entries   map[string]*entry // by key; two keys may share an entry
 	order     []*entry          // in the order they were opened
@@ -28,8 +29,8 @@ type Server struct {
 	path      *pathSocket
 
 	pmu   sync.Mutex
-	peers map[*conn]struct{} // attached
-	wg    sync.WaitGroup     // every goroutine of this server
+	peers map[*conn]Peer // attached
+	wg    sync.WaitGroup // every goroutine of this server
 }
 
 // NewServer makes a Server without a path: for its own process and for attached
@@ -38,7 +39,7 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		opts:    o.withDefaults(),
 		entries: make(map[string]*entry),
-		peers:   make(map[*conn]struct{}),
+		peers:   make(map[*conn]Peer),
 		epoch:   1,
 	}
 	if s.opts.Token == "" {
@@ -119,6 +120,19 @@ func (s *Server) find(ctx context.Context, network, address string, o ListenOpti
 	if err != nil {
 		return -1, err
 	}
+	if want.file() == "" {
+		return s.open(key, want, o)
+	}
+	fd := -1
+	err = replacingStale(want.proto, want.file(), func() (err error) {
+		fd, err = s.open(key, want, o)
+		return err
+	})
+	return fd, err
+}
+
+// open is find for an address that is resolved.
+func (s *Server) open(key string, want spec, o ListenOptions) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.entryFor(key, want, o)

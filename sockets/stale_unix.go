@@ -16,13 +16,14 @@ import (
 )
 
 // lockWait bounds how long a bind waits for another process in the same
-// directory.
-const lockWait = 2 * time.Second
+// directory. Tests change it.
+var lockWait = 2 * time.Second
 
 // replacingStale runs bind; if the path is taken by a socket that nobody
 // listens on, the file is removed and bind runs again. All of it happens under
 // a lock of the directory: of two processes that find the same dead file, the
-// second must not remove what the first has just bound.
+// second must not remove what the first has just bound. It may take as long as
+// the lock and an answer there: nobody else of this process may have to wait.
 func replacingStale(proto, path string, bind func() error) error {
 	unlock, lockErr := lockDir(filepath.Dir(path))
 	if lockErr != nil {
@@ -57,14 +58,10 @@ func stale(proto, path string) bool {
 
 // lockDir takes the advisory lock of a directory; no file is made for it.
 func lockDir(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
+	// Only a directory: to open a pipe with a name could take for ever.
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
-	}
-	fd, err := dupConn(d)
-	_ = d.Close()
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	deadline := time.Now().Add(lockWait)
 	for {

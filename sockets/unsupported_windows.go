@@ -13,6 +13,8 @@ func socketPair() ([2]int, error) { return [2]int{-1, -1}, ErrUnsupported }
 
 func bind(want spec, _ ListenOptions, _ bool) (int, spec, error) { return -1, want, ErrUnsupported }
 
+func replacingStale(_, _ string, bind func() error) error { return bind() }
+
 func dupFD(int) (int, error)            { return -1, ErrUnsupported }
 func dupConn(syscall.Conn) (int, error) { return -1, ErrUnsupported }
 func closeFDs([]int)                    {}
