@@ -3,6 +3,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -24,23 +25,63 @@ const firstListenFD = 3
 // Activated takes the sockets of systemd (LISTEN_PID, LISTEN_FDS,
 // LISTEN_FDNAMES) and of einhorn (EINHORN_FD_COUNT, EINHORN_FD_0 …) and removes
 // these variables, so that no child takes them again. Variables meant for
-// another process are removed too, its descriptors left alone. Call it once,
-// early in main, before anything else could have opened descriptors with these
-// numbers; give the result to Options.Inherited. A variable that makes no sense
-// is an error, next to whatever could be taken.
+// another process are removed too, its descriptors left alone. Call it once;
+// give the result to Options.Inherited. A variable that makes no sense is an
+// error, next to whatever could be taken. So is a number behind which is no
+// socket, or one that this process has opened itself: that stays as it is.
 func Activated() ([]Inherited, error) {
-	systemd, err := systemdFDs()
-	einhorn, err2 := einhornFDs()
+	announced, err := announcement(os.Environ()).parse(os.Getpid())
+	unsetAnnouncement(os.Environ())
 	var all []Inherited
-	for _, x := range append(systemd, einhorn...) {
-		f, openErr := inheritedFile(x.fd, x.name)
-		if openErr != nil {
-			err = errors.Join(err, openErr)
+	var failed []error
+	for _, x := range announced {
+		f, err := inheritedFile(x.fd, x.name)
+		if err != nil {
+			failed = append(failed, err)
 			continue
 		}
 		all = append(all, Inherited{Name: x.name, File: f})
 	}
-	return all, errors.Join(err, err2)
+	return all, errors.Join(err, joinFew(failed))
+}
+
+// joinFew keeps one wrong count from filling screens.
+func joinFew(errs []error) error {
+	const few = 4
+	if len(errs) > few {
+		errs = append(errs[:few:few], fmt.Errorf("sockets: and %d more", len(errs)-few))
+	}
+	return errors.Join(errs...)
+}
+
+// activation is what service managers say, by the names of their variables.
+type activation map[string]string
+
+// announces tells whether a variable is one of theirs.
+func announces(name string) bool {
+	switch name {
+	case "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID":
+		return true
+	}
+	return strings.HasPrefix(name, einhornPrefix)
+}
+
+const einhornPrefix = "EINHORN_FD_"
+
+func announcement(environ []string) activation {
+	a := activation{}
+	for _, entry := range environ {
+		if name, value, _ := strings.Cut(entry, "="); announces(name) {
+			a[name] = value
+		}
+	}
+	return a
+}
+
+func unsetAnnouncement(environ []string) {
+	for name := range announcement(environ) {
+		_ = os.Unsetenv(name)
+	}
 }
 
 type numbered struct {
@@ -48,60 +89,77 @@ type numbered struct {
 	name string
 }
 
-func systemdFDs() ([]numbered, error) {
-	pid, count, names := take("LISTEN_PID"), take("LISTEN_FDS"), take("LISTEN_FDNAMES")
-	take("LISTEN_PIDFDID")
-	if count == "" || pid != "" && pid != strconv.Itoa(os.Getpid()) {
+// parse says which descriptors the process with this pid is given, each once. It looks at
+// none of them.
+func (a activation) parse(pid int) ([]numbered, error) {
+	all, err := a.systemd(pid)
+	more, err2 := a.einhorn()
+	for _, x := range more {
+		same := func(y numbered) bool { return x.fd == y.fd }
+		if !slices.ContainsFunc(all, same) { // both may announce the same sockets
+			all = append(all, x)
+		}
+	}
+	return all, errors.Join(err, err2)
+}
+
+func (a activation) systemd(pid int) ([]numbered, error) {
+	count, names := a["LISTEN_FDS"], strings.Split(a["LISTEN_FDNAMES"], ":")
+	if count == "" || a["LISTEN_PID"] != "" && a["LISTEN_PID"] != strconv.Itoa(pid) {
 		return nil, nil
 	}
-	if pid == "" {
-		return nil, fmt.Errorf("sockets: LISTEN_FDS=%s without LISTEN_PID: %w", count, ErrBadRequest)
+	if a["LISTEN_PID"] == "" {
+		return nil, fmt.Errorf("sockets: LISTEN_FDS=%q without LISTEN_PID: %w", clip(count, 32), ErrBadRequest)
 	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > maxSlots {
-		return nil, fmt.Errorf("sockets: LISTEN_FDS=%s: %w", clip(count, 32), ErrBadRequest)
+	n, err := a.number("LISTEN_FDS", 0, maxSlots)
+	if err != nil {
+		return nil, err
 	}
-	split := strings.Split(names, ":")
 	var all []numbered
 	for i := range n {
 		name := "LISTEN_FD_" + strconv.Itoa(firstListenFD+i)
-		if i < len(split) && split[i] != "" {
-			name = split[i]
+		if i < len(names) && names[i] != "" {
+			name = names[i]
 		}
 		all = append(all, numbered{firstListenFD + i, name})
 	}
 	return all, nil
 }
 
-func einhornFDs() ([]numbered, error) {
-	count := take("EINHORN_FD_COUNT")
-	if count == "" {
+func (a activation) einhorn() ([]numbered, error) {
+	if a[einhornPrefix+"COUNT"] == "" {
 		return nil, nil
 	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > maxSlots {
-		return nil, fmt.Errorf("sockets: EINHORN_FD_COUNT=%s: %w", clip(count, 32), ErrBadRequest)
+	n, err := a.number(einhornPrefix+"COUNT", 0, maxSlots)
+	if err != nil {
+		return nil, err
 	}
 	var all []numbered
-	var bad error
+	var bad []error
+	seen := map[int]string{}
 	for i := range n {
-		name := "EINHORN_FD_" + strconv.Itoa(i)
-		take("EINHORN_FD_FAMILY_" + strconv.Itoa(i))
-		v := take(name)
-		fd, err := strconv.Atoi(v)
-		if err != nil || fd < firstListenFD {
-			bad = errors.Join(bad, fmt.Errorf("sockets: %s=%s: %w", name, clip(v, 32), ErrBadRequest))
+		name := einhornPrefix + strconv.Itoa(i)
+		fd, err := a.number(name, firstListenFD, math.MaxInt32) // the kernel would cut a larger one
+		if err == nil && seen[fd] != "" {
+			err = fmt.Errorf("sockets: %s=%d is %s already: %w", name, fd, seen[fd], ErrBadRequest)
+		}
+		if err != nil {
+			bad = append(bad, err)
 			continue
 		}
+		seen[fd] = name
 		all = append(all, numbered{fd, name})
 	}
-	return all, bad
+	return all, joinFew(bad)
 }
 
-func take(env string) string {
-	v := os.Getenv(env)
-	_ = os.Unsetenv(env)
-	return v
+// number reads a variable as a whole number from low to high.
+func (a activation) number(name string, low, high int) (int, error) {
+	n, err := strconv.Atoi(a[name])
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("sockets: %s=%q: %w", name, clip(a[name], 32), ErrBadRequest)
+	}
+	return n, nil
 }
 
 // inheritedSocket is one that waits for a Listen on its address.

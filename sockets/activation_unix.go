@@ -6,15 +6,56 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// inheritedFile takes a descriptor by its number.
+// socketID tells one socket from another that got its number.
+type socketID struct{ dev, ino uint64 }
+
+// startedWith are the announced descriptors that this process was started with. They are
+// noted before main begins: at that time all that the process has opened itself is
+// close-on-exec, and what came over the exec can't be.
+var startedWith = noteInherited(announcement(os.Environ()))
+
+func noteInherited(a activation) map[int]socketID {
+	a["LISTEN_PID"] = strconv.Itoa(os.Getpid()) // whom it is for is looked at when they are taken
+	announced, _ := a.parse(os.Getpid())
+	noted := map[int]socketID{}
+	for _, x := range announced {
+		flags, err := unix.FcntlInt(uintptr(x.fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 {
+			continue
+		}
+		if id, err := identifySocket(x.fd); err == nil {
+			noted[x.fd] = id
+		}
+	}
+	return noted
+}
+
+func identifySocket(fd int) (socketID, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return socketID{}, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return socketID{}, syscall.ENOTSOCK
+	}
+	return socketID{uint64(st.Dev), uint64(st.Ino)}, nil
+}
+
+// inheritedFile takes a descriptor by its number, if it is a socket that this process was
+// started with. Anything else stays as it is.
 func inheritedFile(fd int, name string) (*os.File, error) {
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+	id, err := identifySocket(fd)
+	if err != nil {
 		return nil, fmt.Errorf("sockets: inherited descriptor %d (%s): %w", fd, name, err)
+	}
+	if noted, ok := startedWith[fd]; !ok || noted != id {
+		return nil, fmt.Errorf("sockets: descriptor %d (%s) was not inherited: this process has opened it", fd, name)
 	}
 	unix.CloseOnExec(fd)
 	return fileOf(fd, name), nil

@@ -16,6 +16,11 @@ type Options struct {
 	// and Listen, not Close. nil closes the files.
 	OnHand func(tag []byte, files []*os.File)
 
+	// OnGone is told that an attached peer's other end is closed: usually its
+	// process is gone, and with it all copies it had. It is called in the peer's
+	// goroutine, also while Close runs, and may not call Close.
+	OnGone func(Peer)
+
 	// Inherited sockets satisfy a Listen on their address instead of a bind.
 	// The Server owns their files from NewServer on. See Activated.
 	Inherited []Inherited

@@ -15,7 +15,7 @@ func (s *Server) Attach(conn *os.File, peer Peer) error {
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", peer.Incarnation, err)
 	}
-	if !s.serve(c, func() { s.servePeer(c, peer) }) {
+	if !s.serve(c, peer, func() { s.servePeer(c, peer) }) {
 		return fmt.Errorf("sockets: attach %s: %w", peer.Incarnation, ErrClosed)
 	}
 	return nil
@@ -23,12 +23,12 @@ func (s *Server) Attach(conn *os.File, peer Peer) error {
 
 // serve runs f in a goroutine and closes c afterwards. It reports false, and
 // closes c at once, if the server is closed.
-func (s *Server) serve(c *conn, f func()) bool {
+func (s *Server) serve(c *conn, peer Peer, f func()) bool {
 	s.mu.Lock()
 	closed := s.closed
 	if !closed {
 		s.pmu.Lock()
-		s.peers[c] = struct{}{}
+		s.peers[c] = peer
 		s.pmu.Unlock()
 		s.wg.Add(1)
 	}
@@ -44,6 +44,9 @@ func (s *Server) serve(c *conn, f func()) bool {
 		delete(s.peers, c)
 		s.pmu.Unlock()
 		c.close()
+		if s.opts.OnGone != nil {
+			s.opts.OnGone(peer)
+		}
 	}()
 	return true
 }

@@ -3,6 +3,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // SetSlots says how many slots are wanted, before the first worker starts and
@@ -37,19 +38,74 @@ func (s *Server) SetSlots(n int) error {
 	return nil
 }
 
-// ReleaseSlot closes the sockets of a slot that SetSlots has dropped. Call it
-// when its worker has taken what was queued and is gone; what somebody queued
-// meanwhile is ErrQueued, and that socket stays open. Sockets close from the
-// last slot downwards: an earlier one waits, still open and steered around,
-// until those after it are released as well. Without pinned sockets it does
-// nothing.
+// UnusedSlots lists the slots that SetSlots has dropped and nobody has released yet,
+// the highest first, less those that a peer is attached with: the end of a process
+// that was attached is the end of its copies. Of other copies (of goroutines, of
+// outsiders) only their owners know.
+func (s *Server) UnusedSlots() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.usable() != nil {
+		return nil
+	}
+	var unused []int
+	for slot := s.highest() - 1; slot >= max(s.slots, 1); slot-- {
+		if s.holds(slot) && !s.attached(slot) {
+			unused = append(unused, slot)
+		}
+	}
+	return unused
+}
+
+// highest is how many slots the address with the most of them has.
+func (s *Server) highest() int {
+	n := 0
+	for _, e := range s.order {
+		if e.pinned {
+			n = max(n, len(e.fds))
+		}
+	}
+	return n
+}
+
+// holds reports whether a slot has a socket that was not released.
+func (s *Server) holds(slot int) bool {
+	return slices.ContainsFunc(s.order, func(e *entry) bool { return e.pinned && slot < len(e.fds) && !e.released[slot] })
+}
+
+// attached reports whether there is a peer of this slot.
+func (s *Server) attached(slot int) bool {
+	s.pmu.Lock()
+	defer s.pmu.Unlock()
+	for _, p := range s.peers {
+		if p.Slot == slot {
+			return true
+		}
+	}
+	return false
+}
+
+// ReleaseSlot ends the sockets of a slot that SetSlots has dropped. Call it when
+// all who accepted from them have taken what was queued and are gone: several lives
+// of a worker may overlap. What somebody queued meanwhile is ErrQueued, and that
+// socket stays open.
+//
+// A listener ends for all who have a copy; those of one address close from the last
+// slot downwards: an earlier one waits, still open and steered around, until those
+// after it are released as well. A datagram socket stays open and steered around, for
+// the slot's next life: a copy that is left somewhere would keep its place in the
+// kernel's group, and all numbers behind it would be wrong. Without pinned sockets,
+// and after another Server has taken over, it does nothing.
 //
 // A connection whose handshake was under way while SetSlots ran may come up to
-// one round trip later. After ErrQueued the owner may let somebody take what is
-// there (ListenSlot still works) or give it up (AbandonSlot).
+// one round trip later: see DrainingListener.DrainLast. After ErrQueued the owner may
+// let somebody take what is there (ListenSlot still works) or give it up (AbandonSlot).
 func (s *Server) ReleaseSlot(slot int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.usable() != nil {
+		return nil
+	}
 	if wanted := max(s.slots, 1); slot < wanted {
 		return fmt.Errorf("sockets: release slot %d of %d that are wanted: %w", slot, wanted, ErrNoSlot)
 	}
@@ -68,27 +124,37 @@ func (s *Server) ReleaseSlot(slot int) error {
 }
 
 // AbandonSlot is ReleaseSlot without regard to what is queued: those connections
-// are reset. It returns how many, as far as the kernel tells.
+// are reset, those datagrams dropped. It returns how many, as far as the kernel tells.
 func (s *Server) AbandonSlot(slot int) (lost int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slot < max(s.slots, 1) {
+	if s.usable() != nil || slot < max(s.slots, 1) {
 		return 0
 	}
 	for _, e := range s.order {
-		if e.pinned && slot < len(e.fds) {
-			lost += queued(e.fds[slot], e.bound.packet())
-			e.release(slot, s.slots)
+		switch {
+		case !e.pinned || slot >= len(e.fds):
+			continue
+		case e.bound.packet():
+			lost += discard(e.fds[slot])
+		default:
+			lost += queued(e.fds[slot], false)
 		}
+		e.release(slot, s.slots)
 	}
 	return lost
 }
 
 func (e *entry) release(slot, wanted int) {
 	e.released[slot] = true
+	if e.bound.packet() && e.steered {
+		return
+	}
 	wanted = max(wanted, 1)
 	for last := len(e.fds) - 1; last >= wanted && e.released[last]; last = len(e.fds) - 1 {
-		shut(e.fds[last]) // also for a copy left somewhere: the kernel's numbers must be ours
+		if !e.bound.packet() {
+			shut(e.fds[last]) // also for a copy left somewhere: the kernel's numbers must be ours
+		}
 		closeFD(e.fds[last])
 		e.fds = e.fds[:last]
 		delete(e.released, last)

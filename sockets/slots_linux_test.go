@@ -399,28 +399,3 @@ func TestEnvironmentTurnsReusePortOn(t *testing.T) {
 		t.Errorf("%+v", s.Addresses())
 	}
 }
-
-// A slot that is released while somebody still accepts from it is closed for him, and not
-// broken.
-func TestReleasedSlotIsClosedForItsCopies(t *testing.T) {
-	s := newServer(t, Options{})
-	if err := s.SetSlots(3); err != nil {
-		t.Fatal(err)
-	}
-	pinnedAddr(t, s)
-	drains := serveSlot(t, s, 2)
-	accepts := serveSlot(t, s, 1)
-	drains.ln.DrainLast(patience, patience)
-	if err := s.SetSlots(1); err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range []*slotServer{drains, accepts} {
-		if err := s.ReleaseSlot(w.slot); err != nil {
-			t.Fatal(err)
-		}
-		<-w.done
-		if !errors.Is(w.err, net.ErrClosed) {
-			t.Errorf("slot %d: %v", w.slot, w.err)
-		}
-	}
-}

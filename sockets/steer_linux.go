@@ -68,5 +68,21 @@ func queued(fd int, packet bool) int {
 	return max(n, 0)
 }
 
-// shut ends a listener for all who have a copy of it.
+// shut ends a listener for all who have a copy of it, and takes it out of its group. A
+// datagram socket knows nothing like it: it is in the group until its last copy is closed.
 func shut(fd int) { _ = unix.Shutdown(fd, unix.SHUT_RD) }
+
+// discard drops what a datagram socket has queued and says how much that was.
+func discard(fd int) (n int) {
+	var b [1]byte // the rest of each is cut off
+	for {
+		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
+		switch err {
+		case nil:
+			n++
+		case unix.EINTR:
+		default:
+			return n
+		}
+	}
+}

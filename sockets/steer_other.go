@@ -11,3 +11,4 @@ const canSteer = false
 func attachSteering(int, int) error { return errors.ErrUnsupported }
 func queued(int, bool) int          { return 0 }
 func shut(int)                      {}
+func discard(int) int               { return 0 }
