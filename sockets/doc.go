@@ -39,7 +39,9 @@
 // its lives, so that a restart loses nothing. The kernel spreads connections
 // by a small program over the wanted slots only. Going from 4 slots to 3 is:
 // SetSlots(3) steers new connections away from socket 3; the worker of slot 3
-// accepts what is queued (DrainingListener) and ends; ReleaseSlot(3) closes.
+// accepts what is queued and what was under way (DrainingListener.DrainLast) and
+// ends; once nobody has a copy any more, ReleaseSlot(3) closes. A datagram socket
+// stays open instead, steered around, and is slot 3's again after SetSlots(4).
 // What it costs: a slot without a living worker strands its share of the
 // connections until it is back. Where there is no steering (everything but
 // Linux) ReusePort is the shared socket, which loses nothing either. On a
