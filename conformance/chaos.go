@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -49,7 +50,8 @@ func chaosCommand(args []string) int {
 // does not.
 type chaos struct {
 	chaosOptions
-	random   *rand.Rand
+	choice   *rand.Rand // of actions
+	random   *rand.Rand // of the action at hand
 	dir      string
 	logs     string // the log's directory, a small file system of its own if that can be had
 	small    bool   // logs is one
@@ -58,22 +60,27 @@ type chaos struct {
 	writing  int    // configurations written so far
 	broken   string // stands for the number of workers, and is none
 
-	cmd     *exec.Cmd
-	ended   chan struct{}
-	exit    int
-	wanted  int            // workers
-	file    int            // workers, as the file says
-	guess   bool           // the top knows how many, and we don't
-	frozen  map[int]bool   // processes that we have stopped
-	load    *load          // the clients
-	socket  string         // inode of the listening socket
-	history []string       // of actions
-	doings  map[string]int // how often each action was done
-	fds     int            // of the top, with the workers of the start
+	cmd       *exec.Cmd
+	words     io.WriteCloser // the top's standard input
+	ended     chan struct{}
+	exit      int
+	wanted    int            // workers
+	file      int            // workers, as the file says
+	message   string         // as the file says
+	guess     bool           // the top knows how many, and we don't
+	least     kind           // of the round's actions
+	frozen    map[int]bool   // processes that we have stopped
+	condemned map[int]bool   // processes that must not survive the round
+	load      *load          // the clients
+	socket    string         // inode of the listening socket
+	history   []string       // of actions
+	doings    map[string]int // how often each action was done
+	usual     counts         // of the start
 }
 
 func runChaos(o chaosOptions, scratch string, ours side) (err error) {
-	c := &chaos{chaosOptions: o, random: rand.New(rand.NewPCG(o.seed, 0)), port: nextPort(), frozen: map[int]bool{}, doings: map[string]int{}}
+	c := &chaos{chaosOptions: o, choice: rand.New(rand.NewPCG(o.seed, 0)), port: nextPort(),
+		frozen: map[int]bool{}, condemned: map[int]bool{}, doings: map[string]int{}}
 	if c.dir, err = os.MkdirTemp(scratch, "chaos"); err != nil {
 		return err
 	}
@@ -87,7 +94,7 @@ func runChaos(o chaosOptions, scratch string, ours side) (err error) {
 	if err := c.torment(ours); err != nil {
 		return fmt.Errorf("seed %d: %w%s", o.seed, err, c.evidence())
 	}
-	for round := range 2 {
+	for round := range deaths {
 		if err := c.killTop(ours); err != nil {
 			return fmt.Errorf("seed %d, death %d of the top: %w%s", o.seed, round+1, err, c.evidence())
 		}
@@ -95,10 +102,13 @@ func runChaos(o chaosOptions, scratch string, ours side) (err error) {
 	return nil
 }
 
+// deaths is how often the top is killed, in rounds of their own.
+const deaths = 5
+
 // prepare writes the configuration. Its numbers are small, so that much happens in a minute.
 func (c *chaos) prepare() error {
 	c.logs, c.wanted = filepath.Join(c.dir, "logs"), c.workers
-	c.file = c.workers
+	c.file, c.message = c.workers, "m0"
 	if err := os.Mkdir(c.logs, 0o755); err != nil {
 		return err
 	}
@@ -108,9 +118,9 @@ func (c *chaos) prepare() error {
 	}
 	c.settings = []setting{
 		{"supervisor", "true"}, {"worker_type", "process"}, {"workers", fmt.Sprint(c.workers)},
-		{"my_port", fmt.Sprint(c.port)}, {"message", "m0"},
+		{"my_port", fmt.Sprint(c.port)}, {"message", c.message}, {"command_sender", "pipe"},
 		{"log", filepath.Join("logs", "server.log")}, {"log_rotate_size", "200000"}, {"log_rotate_age", "20"},
-		{"sigdump_dir", c.dir}, {"orphan_timeout", "3"},
+		{"sigdump_dir", c.dir}, {"orphan_timeout", fmt.Sprint(orphanTimeout)},
 		{"restart_backoff", "0.05"}, {"restart_backoff_max", "0.2"}, {"max_restarts", "0"}, {"server_restart_wait", "0.1"},
 		{"worker_heartbeat_interval", "0.2"}, {"worker_heartbeat_timeout", "2"},
 		{"server_heartbeat_interval", "0.2"}, {"server_heartbeat_timeout", "2"},
@@ -146,6 +156,9 @@ func (c *chaos) begin(ours side) error {
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = c.dir, out, out
 	c.cmd.Env = append(os.Environ(), marksEnv+"="+os.DevNull)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.words, err = c.cmd.StdinPipe(); err != nil {
+		return err
+	}
 	if err := c.cmd.Start(); err != nil {
 		return err
 	}
@@ -158,7 +171,7 @@ func (c *chaos) begin(ours side) error {
 	if err := c.settle(); err != nil {
 		return fmt.Errorf("at the start: %w", err)
 	}
-	c.fds = len(descriptors(c.cmd.Process.Pid))
+	c.usual = c.count()
 	c.socket, err = listeningSocket(c.port)
 	return err
 }
@@ -173,24 +186,28 @@ func (c *chaos) torment(ours side) error {
 	deadline := time.Now().Add(c.length)
 	rounds := 0
 	for ; time.Now().Before(deadline); rounds++ {
+		before := c.tree()
 		names, err := c.round()
 		if err == nil {
 			err = c.settle()
 		}
 		if err == nil {
-			err = c.inspect()
+			err = errors.Join(c.inspect(before), c.judge())
 		}
 		if err != nil {
 			return fmt.Errorf("round %d, %v: %w", rounds+1, names, err)
 		}
 	}
-	if err := c.finish(); err != nil {
-		return err
-	}
+	err := c.finish()
 	fmt.Fprintf(c.out, "chaos: seed %d: %d rounds, %s; actions %v\n", c.seed, rounds, c.load.summary(), c.doings)
-	problem := c.load.judge()
+	return errors.Join(err, c.judge())
+}
+
+// judge is about the clients' losses.
+func (c *chaos) judge() error {
+	problem, first := c.load.judge()
 	if problem != nil {
-		problem = fmt.Errorf("%w%s", problem, c.logAround(c.load.firstLoss()))
+		problem = fmt.Errorf("%w%s", problem, c.logAround(first))
 	}
 	return problem
 }
@@ -210,22 +227,42 @@ func (c *chaos) finish() error {
 	return c.allGone(patience)
 }
 
-// killTop is a round of its own: with the top everything ends, and nothing is left.
+// killTop is a round of its own: with the top everything ends, and nothing is left, whatever
+// was under way. Only what is stopped could not notice.
 func (c *chaos) killTop(ours side) error {
 	c.settings, c.broken, c.wanted = put(c.settings, setting{"workers", fmt.Sprint(c.workers)}), "", c.workers
-	c.guess = false
+	c.file, c.guess = c.workers, false
 	if err := c.write(); err != nil {
 		return err
 	}
 	if err := c.begin(ours); err != nil {
 		return err
 	}
-	if err := c.cmd.Process.Kill(); err != nil {
-		return err
+	c.load = newLoad(c.port, c.clients) // what they lose is not asked
+	d := c.choose()
+	if err := c.act(d); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
 	}
+	for pid := range c.frozen {
+		_ = strike(pid, syscall.SIGCONT) // gone, at best
+	}
+	time.Sleep(time.Duration(c.random.IntN(300)) * time.Millisecond) // into the midst of what that began
+	err := c.cmd.Process.Kill()
 	<-c.ended
-	return c.allGone(10 * time.Second)
+	c.load.stop()
+	if err == nil {
+		err = c.allGone((orphanTimeout + 3) * time.Second) // the machine is busy
+	}
+	if err != nil {
+		err = fmt.Errorf("after %q: %w", d.name, err)
+	}
+	clear(c.frozen)
+	clear(c.condemned)
+	return err
 }
+
+// orphanTimeout is in seconds.
+const orphanTimeout = 3
 
 func (c *chaos) allGone(limit time.Duration) error {
 	err := until(limit, func() (bool, error) { return len(inhabitants(c.dir)) == 0, nil })
@@ -258,10 +295,14 @@ func (c *chaos) evidence() string {
 	}
 	for _, name := range []string{"config.yml", "output", "logs/server.log"} {
 		b, err := os.ReadFile(filepath.Join(c.dir, name))
-		if err != nil || len(b) == 0 {
+		if err != nil {
 			continue
 		}
-		text += fmt.Sprintf("--- end of %s\n%s", name, b[max(0, len(b)-6000):])
+		told := dumped.ReplaceAllString(string(b), "")
+		text += fmt.Sprintf("--- end of %s\n%s", name, told[max(0, len(told)-12000):])
 	}
 	return text
 }
+
+// dumped are the lines of our own questions to the top.
+var dumped = regexp.MustCompile(`(?m)^.*(signal CONT: dump|dump written to).*\n`)

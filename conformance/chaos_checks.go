@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,8 +16,55 @@ import (
 )
 
 // inspect looks at a settled tree from outside: what has to hold whatever has happened.
-func (c *chaos) inspect() error {
-	return errors.Join(c.inspectSocket(), c.inspectDescriptors(), c.inspectNumber(), c.inspectZombies(), c.inspectLog(), c.removeOldDumps())
+// before is the tree before the round. A restart may begin just now, so what is seen once is
+// not enough: only what stays.
+func (c *chaos) inspect(before tree) error {
+	lasting := func(check func() error) error {
+		var problem error
+		_ = until(10*time.Second, func() (bool, error) { problem = check(); return problem == nil, nil }) // problem says it
+		return problem
+	}
+	return errors.Join(
+		c.inspectSocket(), lasting(c.inspectSlots), lasting(c.inspectAnswers), c.inspectSame(before),
+		lasting(c.inspectPipes), lasting(c.inspectFiles), lasting(c.inspectNumber), lasting(c.inspectZombies),
+		c.inspectLog(), c.inspectOutput(), c.removeOldDumps())
+}
+
+// inspectSlots: each slot has one worker, in the view of the top and in /proc.
+func (c *chaos) inspectSlots() error {
+	s, t := c.says(), c.tree()
+	var pids []int
+	for slot := range c.wanted {
+		pids = append(pids, s.slots[slot]) // 0 for none
+	}
+	var there []int
+	for _, workers := range t.workers {
+		there = append(there, workers...)
+	}
+	slices.Sort(pids)
+	slices.Sort(there)
+	if s.lives != c.wanted || !slices.Equal(pids, there) {
+		return fmt.Errorf("workers by slot are %v, and there are the processes %v", s.slots, there)
+	}
+	return nil
+}
+
+// inspectAnswers: workers have the configuration that was taken last.
+func (c *chaos) inspectAnswers() error {
+	for range 3 {
+		if b, err := request(c.port); err != nil || !strings.Contains(b, ": "+c.message+"\n") {
+			return fmt.Errorf("the answer is %q (%w), wanted is %s", b, errors.Join(err), c.message)
+		}
+	}
+	return nil
+}
+
+// inspectSame: where nothing was done that could end anybody, nobody ended.
+func (c *chaos) inspectSame(before tree) error {
+	if now := c.tree(); c.least == gentle && !reflect.DeepEqual(before, now) {
+		return fmt.Errorf("processes were %v and are %v", before, now)
+	}
+	return nil
 }
 
 // inspectSocket: a listening socket lives as long as the top.
@@ -68,57 +116,102 @@ func writes(pid int, fd string) bool {
 	return false
 }
 
-// inspectDescriptors: nobody but the parent holds the other end of a life-line, and nobody
-// but the top has the log open.
-func (c *chaos) inspectDescriptors() error {
-	top := c.cmd.Process.Pid
-	writers := map[string][]int{} // pipe → who holds its writing end
-	var lines []descriptor        // reading ends of life-lines
-	for _, pid := range inhabitants(c.dir) {
-		for _, d := range descriptors(pid) {
-			if d.writes && strings.HasPrefix(d.target, "pipe:") {
-				writers[d.target] = append(writers[d.target], pid)
+// kin is a process that the top or a server has started, and what it was told.
+type kin struct {
+	pid, parent int
+	grant       grant
+}
+
+// everybody is all servers and workers. One that is just being started is an error.
+func (c *chaos) everybody() (all []kin, err error) {
+	t := c.tree()
+	for _, server := range t.servers {
+		g, err := grantOf(server, "server")
+		if err != nil {
+			return nil, fmt.Errorf("server %d: %w", server, err)
+		}
+		all = append(all, kin{server, c.cmd.Process.Pid, g})
+		for _, worker := range t.workers[server] {
+			g, err := grantOf(worker, "worker")
+			if err != nil {
+				return nil, fmt.Errorf("worker %d: %w", worker, err)
 			}
-			if d.number == "3" && pid != top && strings.HasPrefix(d.target, "pipe:") {
-				lines = append(lines, d)
-			}
-			if pid != top && strings.HasPrefix(d.target, c.logs) {
-				return fmt.Errorf("process %d has %s open", pid, d.target)
-			}
+			all = append(all, kin{worker, server, g})
 		}
 	}
-	for _, d := range lines {
-		holders, parent := writers[d.target], parentOf(d.pid)
-		if parent != 0 && slices.ContainsFunc(holders, func(pid int) bool { return pid != parent }) {
-			return fmt.Errorf("the life-line of %d is held by %v, its parent is %d", d.pid, holders, parent)
+	return all, nil
+}
+
+// inspectPipes: nobody but the parent holds the other end of a life-line, or of the pipe
+// up; nobody but the top that of what a process prints.
+func (c *chaos) inspectPipes() error {
+	all, err := c.everybody()
+	if err != nil {
+		return err
+	}
+	top := c.cmd.Process.Pid
+	ends := map[string][]int{} // pipe → who holds an end
+	for _, pid := range append([]int{top}, inhabitants(c.dir)...) {
+		for _, d := range descriptors(pid) {
+			ends[d.target] = append(ends[d.target], pid)
+		}
+	}
+	for _, k := range all {
+		for fd, other := range map[int]int{k.grant.Down: k.parent, k.grant.Up: k.parent, 1: top, 2: top} {
+			pipe, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", k.pid, fd))
+			if err != nil {
+				return fmt.Errorf("descriptor %d of %d: %w", fd, k.pid, err)
+			}
+			holders := ends[pipe]
+			if !slices.Contains(holders, other) || slices.ContainsFunc(holders, func(pid int) bool { return pid != k.pid && pid != other }) {
+				return fmt.Errorf("descriptor %d of %d, %s, is held by %v: the other end is %d's alone", fd, k.pid, pipe, holders, other)
+			}
 		}
 	}
 	return nil
 }
 
-// inspectNumber: the top's descriptors do not grow in number. What a restart that has just
-// ended has left goes soon.
+// inspectFiles: nobody but the top has the log open.
+func (c *chaos) inspectFiles() error {
+	for _, pid := range inhabitants(c.dir) {
+		for _, d := range descriptors(pid) {
+			if pid != c.cmd.Process.Pid && strings.HasPrefix(d.target, c.logs) {
+				return fmt.Errorf("process %d has %s open", pid, d.target)
+			}
+		}
+	}
+	return nil
+}
+
+// counts are numbers of descriptors: of the top, and the largest of a server and a worker.
+type counts struct{ top, server, worker int }
+
+func (c *chaos) count() counts {
+	n := counts{top: len(descriptors(c.cmd.Process.Pid))}
+	t := c.tree()
+	for _, server := range t.servers {
+		n.server = max(n.server, len(descriptors(server)))
+		for _, worker := range t.workers[server] {
+			n.worker = max(n.worker, len(descriptors(worker)))
+		}
+	}
+	return n
+}
+
+// inspectNumber: descriptors do not grow in number.
 func (c *chaos) inspectNumber() error {
 	const perWorker, spare = 8, 10 // pipes of a worker; a dump's file, a connection and the like
-	count := 0
-	err := until(10*time.Second, func() (bool, error) {
-		count = len(descriptors(c.cmd.Process.Pid))
-		return count <= c.fds+perWorker*max(0, c.wanted-c.workers)+spare, nil
-	})
-	if err != nil {
-		return fmt.Errorf("the top has %d descriptors for %d workers, and had %d for %d", count, c.wanted, c.fds, c.workers)
+	more := perWorker * max(0, c.wanted-c.workers)
+	n := c.count()
+	if n.top > c.usual.top+more+spare || n.server > c.usual.server+more+spare || n.worker > c.usual.worker+c.clients+spare {
+		return fmt.Errorf("descriptors for %d workers are %+v, and were %+v for %d", c.wanted, n, c.usual, c.workers)
 	}
 	return nil
 }
 
 // inspectZombies: whoever has ended is reaped soon.
 func (c *chaos) inspectZombies() error {
-	var left []string
-	err := until(5*time.Second, func() (bool, error) {
-		left = zombies(c.cmd.Process.Pid, c.tree().servers)
-		return len(left) == 0, nil
-	})
-	if err != nil {
+	if left := zombies(c.cmd.Process.Pid, c.tree().servers); len(left) > 0 {
 		return fmt.Errorf("zombies: %v", left)
 	}
 	return nil
@@ -174,6 +267,27 @@ func (c *chaos) inspectLog() error {
 	return nil
 }
 
+// crash is what a Go program prints when it breaks.
+var crash = regexp.MustCompile(`panic: |fatal error: |DATA RACE|unexpected fault address|goroutine stack exceeds`)
+
+// inspectOutput: no process has crashed by itself.
+func (c *chaos) inspectOutput() error {
+	names, err := filepath.Glob(filepath.Join(c.logs, "server*.log"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, filepath.Join(c.dir, "output")) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // rotated away
+		}
+		if found := crash.FindIndex(b); found != nil {
+			return fmt.Errorf("%s has %q", filepath.Base(name), b[max(0, found[0]-200):min(len(b), found[0]+2000)])
+		}
+	}
+	return nil
+}
+
 // logAround is what was done and logged around a moment.
 func (c *chaos) logAround(moment time.Time) string {
 	text := "\n--- around " + moment.Format(clock) + "\n"
@@ -186,7 +300,7 @@ func (c *chaos) logAround(moment time.Time) string {
 	const stamp = "2006-01-02T15:04:05.000000"
 	for _, name := range names {
 		b, _ := os.ReadFile(name) // rotated away, at worst
-		for line := range strings.SplitSeq(string(b), "\n") {
+		for line := range strings.SplitSeq(dumped.ReplaceAllString(string(b), ""), "\n") {
 			if len(line) > 4+len(stamp) && near(line[4:4+len(stamp)], stamp, moment, 500*time.Millisecond) {
 				text += line + "\n"
 			}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,18 +54,20 @@ func parentOf(pid int) int {
 // nobody else. What we froze is thawed first.
 func (c *chaos) settle() error {
 	why, still := "", 0
-	thaw := time.Now().Add(4 * time.Second) // by then heartbeats have decided
+	thaw := time.Now().Add(4 * time.Second)
+	if c.least != heavy {
+		thaw = thaw.Add(8 * time.Second) // by then heartbeats have decided, on a busy machine too
+	}
 	err := until(patience, func() (bool, error) {
 		select {
 		case <-c.ended:
 			return false, fmt.Errorf("the top has ended with code %d", c.exit)
 		default:
 		}
-		if c.load != nil {
-			c.load.look(false)
-		}
 		if time.Now().After(thaw) {
-			c.thaw()
+			if err := c.thaw(); err != nil {
+				return false, err
+			}
 		}
 		if why = c.unsettled(); why != "" {
 			still = 0
@@ -78,6 +81,7 @@ func (c *chaos) settle() error {
 	}
 	c.guess = false
 	clear(c.frozen)
+	clear(c.condemned)
 	if c.load != nil {
 		c.load.look(true)
 	}
@@ -104,19 +108,30 @@ func (c *chaos) unsettled() string {
 		return fmt.Sprintf("%v are nobody's children", t.others)
 	case slices.ContainsFunc(workers, frozen) || frozen(t.servers[0]):
 		return "somebody is frozen"
+	case slices.ContainsFunc(append(workers, t.servers...), func(pid int) bool { return c.condemned[pid] }):
+		return fmt.Sprintf("who spoke garbage lives: %v", c.condemned)
 	}
 	return c.status()
 }
 
-// thaw continues what is still frozen: it was not killed, or nobody was left to kill it.
-func (c *chaos) thaw() {
+// thaw continues what is still frozen: nobody was left to kill it. Where there was, that is
+// an error.
+func (c *chaos) thaw() error {
+	var left []int
 	for pid := range c.frozen {
 		if statField(pid, 0) == "T" && slices.Contains(inhabitants(c.dir), pid) {
 			_ = syscall.Kill(pid, syscall.SIGCONT) // gone, at best
+			left = append(left, pid)
 		}
 		delete(c.frozen, pid)
 	}
+	if c.least != heavy && len(left) > 0 {
+		return fmt.Errorf("%v did not move, and nobody replaced it", left)
+	}
+	return nil
 }
+
+var lifePattern = regexp.MustCompile(`worker (\d+), \d+\.\d+\.\d+ \(pid (\d+)\): ready`)
 
 var statusPattern = regexp.MustCompile(`\(pid (\d+)\): (\w+), configuration \d+, (\d+) of (\d+) workers ready`)
 
@@ -125,6 +140,8 @@ type statement struct {
 	text          string
 	state         string
 	ready, wanted int
+	slots         map[int]int // slot → pid of those that are ready
+	lives         int         // ready
 }
 
 // status says what is not as it shall be in the view of the top.
@@ -143,18 +160,24 @@ func (c *chaos) says() statement {
 	if err := c.toTop(syscall.SIGCONT); err != nil {
 		return statement{text: err.Error()}
 	}
+	var b []byte
 	var found []string
 	err := until(2*time.Second, func() (bool, error) {
-		b, err := os.ReadFile(name)
+		b, _ = os.ReadFile(name) // not there yet, or in part
 		found = statusPattern.FindStringSubmatch(string(b))
-		return err == nil && found != nil, nil
+		return found != nil && bytes.Contains(b, []byte("\nGoroutines: ")), nil
 	})
 	if err != nil {
 		return statement{text: "nothing"}
 	}
-	s := statement{text: found[0], state: found[2]}
+	s := statement{text: found[0], state: found[2], slots: map[int]int{}}
 	s.ready, _ = strconv.Atoi(found[3])  // the pattern has digits only
 	s.wanted, _ = strconv.Atoi(found[4]) // likewise
+	for _, life := range lifePattern.FindAllSubmatch(b, -1) {
+		slot, _ := strconv.Atoi(string(life[1]))
+		s.slots[slot], _ = strconv.Atoi(string(life[2]))
+		s.lives++
+	}
 	return s
 }
 

@@ -89,6 +89,21 @@ func statField(pid, n int) string {
 	return fields[n]
 }
 
+// pending tells whether a process has yet to take a signal that was sent to it.
+func pending(pid int, s syscall.Signal) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if mask, ok := strings.CutPrefix(line, "ShdPnd:"); ok {
+			n, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return err == nil && n&(1<<(s-1)) != 0
+		}
+	}
+	return false
+}
+
 // title is what ps shows as the command.
 func title(pid int) string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))

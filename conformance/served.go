@@ -24,7 +24,7 @@ func serveHello(ctx context.Context, self *serverengine.Self) error {
 		return err
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "hello from worker %d, pid %d\n", self.ID(), os.Getpid())
+		fmt.Fprintf(w, "hello from worker %d, pid %d: %s\n", self.ID(), os.Getpid(), settingsOf(self.Config()).Message)
 	})
 	return serverengine.Serve(ctx, self, &http.Server{Handler: hello}, ln)
 }

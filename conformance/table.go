@@ -136,11 +136,15 @@ const chaosText = `
 ` + "`go run ./conformance chaos -seed 1 -for 60s`" + ` runs the quickstart's server under a supervisor while clients send it
 requests, one connection each. In rounds it kills, ends, stops and continues workers, the server and the top; restarts,
 scales and reloads, also from bad files; floods with signals; fills the log's disk (as root); and writes garbage into the
-pipes by which workers and servers speak. The seed decides what happens.
+pipes by which workers and servers speak and are spoken to, and into the top's command pipe. The seed decides what happens,
+in which order, and at whom it aims.
 
-After each round everything has to settle: one server with the wanted workers and nobody else, in /proc and in the top's own
-view. Then are looked at: the listening socket, which is the same one all the time; who holds life-lines and the log; the
-number of the top's descriptors; zombies; every line of the log. At the end no request may have been refused, and none lost
-but those that a worker had in hand when it was killed, frozen until its heartbeats were missed, or restarted at once. In
-rounds of its own the top is killed: then everything has to be gone within orphan_timeout.
+After each round everything has to settle: one server with the wanted workers, one in each slot, and nobody else, in /proc
+and in the top's own view. Who has spoken or heard garbage is gone by then, and so is who was stopped until its heartbeats
+were missed. Then are looked at: the listening socket, which is the same one all the time; the configuration that workers
+answer with; the processes, which are the same where nobody was to end, as with a bad file; who holds the ends of life-lines
+and of the other pipes, and the log; the number of descriptors at each level; zombies; every line of the log; panics. No
+request may have been refused, and none lost but those, one of each client, that a worker had in hand when it was killed or
+frozen until then, or restarted at once. In rounds of its own the top is killed under load, soon after an action: then
+everything has to be gone within orphan_timeout and what a busy machine needs.
 `
