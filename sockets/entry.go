@@ -43,6 +43,9 @@ func (s *Server) entryFor(key string, want spec, o ListenOptions) (*entry, error
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
+	if o.Backlog == 0 {
+		o.Backlog = s.opts.Backlog
+	}
 	network, address, _ := strings.Cut(key, " ")
 	e := &entry{network: network, address: address, opts: o}
 	if err := s.fill(e, want); err != nil {

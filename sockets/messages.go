@@ -77,10 +77,8 @@ func (r *request) check() error {
 		return fmt.Errorf("operation %q: %w", clip(r.Op, 32), ErrBadRequest)
 	case r.Slot < 0 || r.Slot >= maxSlots:
 		return fmt.Errorf("slot %d: %w", r.Slot, ErrNoSlot)
-	case r.Backlog < 0 || r.Backlog > 1<<20:
-		return fmt.Errorf("backlog %d: %w", r.Backlog, ErrBadRequest)
 	}
-	return nil
+	return r.options().check()
 }
 
 func (r *request) options() ListenOptions {

@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"fmt"
+	"math"
 	"os"
 	"time"
 )
@@ -28,6 +30,9 @@ type Options struct {
 	// ReusePort pins one socket to each slot for every listener, as if each
 	// had asked for it. EnvReusePort=1 does the same. Default false.
 	ReusePort bool
+
+	// Backlog is that of listeners that nobody gives another: see ListenOptions.
+	Backlog int
 
 	// Token that outsiders must show. Default: 32 random bytes in hex.
 	Token string
@@ -65,8 +70,9 @@ func (o Options) withDefaults() Options {
 // address; later ones get the socket as it is. TCP_FASTOPEN, keep-alive and the
 // like are left to the user, on the copy.
 type ListenOptions struct {
-	// Backlog is the length of the queue of connections not yet accepted.
-	// Default 0: the system's maximum (somaxconn). Streams only.
+	// Backlog is the length of the queue of connections not yet accepted, at most
+	// MaxBacklog. Default 0: the Server's (Options.Backlog), else the system's maximum
+	// (somaxconn). Streams only.
 	Backlog int
 	// ReuseAddr is SO_REUSEADDR. Default nil: as net.Listen has it, on for
 	// streams, off for datagrams.
@@ -77,6 +83,17 @@ type ListenOptions struct {
 	// Slot is whose socket is meant with ReusePort, from 0. A peer attached
 	// with a Slot of 0 or more always gets its own.
 	Slot int
+}
+
+// MaxBacklog is the largest Backlog. The kernel takes less: see somaxconn.
+const MaxBacklog = math.MaxInt32
+
+// check refuses what no kernel would understand.
+func (o ListenOptions) check() error {
+	if o.Backlog < 0 || o.Backlog > MaxBacklog {
+		return fmt.Errorf("backlog %d, give 0 to %d: %w", o.Backlog, MaxBacklog, ErrBadRequest)
+	}
+	return nil
 }
 
 // Peer says who is at the other end of an attached connection.

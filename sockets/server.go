@@ -103,7 +103,10 @@ func (s *Server) Export(network, address string) (*os.File, error) {
 
 // take returns a new descriptor of the asked socket, which is the caller's.
 func (s *Server) take(ctx context.Context, network, address string, o ListenOptions) (int, error) {
-	fd, err := s.find(ctx, network, address, o)
+	err, fd := o.check(), -1
+	if err == nil {
+		fd, err = s.find(ctx, network, address, o)
+	}
 	return fd, listenError(network, address, err)
 }
 
