@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,8 +20,9 @@ const requestTimeout = 10 * time.Second
 var never time.Time
 
 // Client asks a Server in another process, or in this one. All methods may be
-// called from any goroutine; replies are matched by id, so a slow one delays
-// nobody and a late one is dropped.
+// called from any goroutine. The owner answers one after another what comes over one
+// connection: a name that is slow to look up delays what was asked after it, of this
+// Client and of nobody else. Replies are matched by id, so a late one is dropped.
 type Client struct {
 	dial func() (*link, error) // of outsiders: to reconnect; nil for attached ones
 
@@ -196,10 +198,11 @@ func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 // errGone is a connection that ended before the answer came.
 var errGone = errors.New("the socket manager closed the connection")
 
-// answer is a reply with its descriptors.
+// answer is a reply with its descriptors, or with why they are missing.
 type answer struct {
 	reply
-	fds []int
+	fds  []int
+	lost error
 }
 
 // link is one connection and the requests waiting on it.
@@ -278,7 +281,7 @@ func (l *link) deliver(f frame) error {
 		closeFDs(f.fds)
 		return nil
 	}
-	ch <- answer{reply: r, fds: f.fds} // has room: one reply per request, see roundTrip
+	ch <- answer{reply: r, fds: f.fds, lost: f.lost} // has room: one reply per request, see roundTrip
 	delete(l.waiting, r.ID)
 	return nil
 }
@@ -343,7 +346,7 @@ func (l *link) giveUp(id uint64, ch chan answer, err error) (answer, error) {
 }
 
 func (a answer) checked() (answer, error) {
-	if err := a.fromWire(); err != nil {
+	if err := cmp.Or(a.fromWire(), a.lost); err != nil {
 		closeFDs(a.fds)
 		return answer{}, err
 	}

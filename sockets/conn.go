@@ -23,13 +23,17 @@ type conn struct {
 	broken error  // half a frame was written: nothing may follow it
 	buf    []byte // of the reader: MaxBody + headerSize + 1, so that one byte too many shows
 	oob    []byte
+	cut    bool // of the reader: the kernel has dropped descriptors of this frame
 }
 
-// frame is one message as read. Whoever gets it owns the descriptors.
+// frame is one message as read. Whoever gets it owns the descriptors. With lost, there are
+// none though there should be: this process had no room for them at that moment. The
+// frames after it are not concerned.
 type frame struct {
 	kind frameType
 	body []byte
 	fds  []int
+	lost error
 }
 
 // connOf takes over f, the end of a pair or any other unix socket.
@@ -111,6 +115,7 @@ func (c *conn) read(first time.Time, rest time.Duration) (frame, error) {
 	if err := c.uc.SetReadDeadline(first); err != nil {
 		return frame{}, err
 	}
+	c.cut = false
 	if c.packet {
 		return c.readPacket()
 	}
@@ -123,7 +128,7 @@ func (c *conn) readPacket() (frame, error) {
 		return frame{}, err
 	}
 	h, body, err := decodePacket(c.buf[:n])
-	return checked(h, body, fds, err)
+	return c.checked(h, body, fds, err)
 }
 
 func (c *conn) readStream(rest time.Duration) (frame, error) {
@@ -146,7 +151,7 @@ func (c *conn) readStream(rest time.Duration) (frame, error) {
 	}
 	body := c.buf[headerSize : headerSize+h.size]
 	fds, err = c.fill(body, fds)
-	return checked(h, body, fds, err)
+	return c.checked(h, body, fds, err)
 }
 
 // fill reads until b is full and appends the descriptors that came along.
@@ -170,10 +175,11 @@ func (c *conn) fill(b []byte, fds []int) ([]int, error) {
 
 // recv is one recvmsg.
 func (c *conn) recv(b []byte) (int, []int, error) {
-	n, oobn, _, _, err := c.uc.ReadMsgUnix(b, c.oob)
+	n, oobn, flags, _, err := c.uc.ReadMsgUnix(b, c.oob)
 	if err != nil {
 		return 0, nil, err
 	}
+	c.cut = c.cut || flags&ctrunc != 0
 	fds, err := decodeRights(c.oob[:oobn])
 	if n == 0 && err == nil {
 		err = io.EOF
@@ -185,16 +191,19 @@ func (c *conn) recv(b []byte) (int, []int, error) {
 	return n, fds, nil
 }
 
-// checked compares what was announced with what came. Descriptors are missing
-// when this process has no room for more of them.
-func checked(h header, body []byte, fds []int, err error) (frame, error) {
-	if err == nil && len(fds) != h.files {
-		err = fmt.Errorf("%d of %d descriptors arrived: %w", len(fds), h.files, syscall.EMFILE)
-	}
-	if err != nil {
+// checked compares what was announced with what came.
+func (c *conn) checked(h header, body []byte, fds []int, err error) (frame, error) {
+	f := frame{kind: h.kind, body: body, fds: fds}
+	switch missing := h.files - len(fds); {
+	case err != nil:
 		return failed(fds, err)
+	case missing > 0 && c.cut:
+		closeFDs(fds)
+		f.fds, f.lost = nil, fmt.Errorf("%d of %d descriptors found no room in this process, whose limit (ulimit -n) may be too low: %w", missing, h.files, syscall.EMFILE)
+	case missing != 0:
+		return failed(fds, fmt.Errorf("%d of %d descriptors arrived: %w", len(fds), h.files, ErrBadRequest))
 	}
-	return frame{kind: h.kind, body: body, fds: fds}, nil
+	return f, nil
 }
 
 func failed(fds []int, err error) (frame, error) {

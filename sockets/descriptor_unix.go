@@ -77,6 +77,9 @@ func isPacketSocket(f *os.File) (bool, error) {
 	return kind == unix.SOCK_SEQPACKET, nil
 }
 
+// ctrunc is the flag of a message whose descriptors did not all find room.
+const ctrunc = unix.MSG_CTRUNC
+
 func oobSpace(n int) int { return unix.CmsgSpace(4 * n) }
 
 func encodeRights(fds []int) []byte { return unix.UnixRights(fds...) }

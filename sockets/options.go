@@ -23,6 +23,10 @@ type Options struct {
 	// goroutine, also while Close runs, and may not call Close.
 	OnGone func(Peer)
 
+	// OnLost is told, as OnHand, of what was handed over and found no room in this
+	// process (syscall.EMFILE). Its files are closed. nil tells nobody.
+	OnLost func(tag []byte, err error)
+
 	// Inherited sockets satisfy a Listen on their address instead of a bind.
 	// The Server owns their files from NewServer on. See Activated.
 	Inherited []Inherited

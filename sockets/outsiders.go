@@ -246,6 +246,9 @@ func (s *Server) allowed(uid uint32) bool {
 
 // answerOutsider reports whether the connection goes on.
 func (s *Server) answerOutsider(p *pathSocket, o *outsider, f frame) bool {
+	if f.lost != nil {
+		return false // an outsider brings none
+	}
 	if f.kind != frameRequest {
 		return s.refuse(o.conn, 0, fmt.Errorf("frame type %d from an outsider: %w", f.kind, ErrDenied))
 	}

@@ -73,6 +73,12 @@ func (s *Server) servePeer(c *conn, peer Peer) {
 }
 
 func (s *Server) handed(f frame) {
+	if f.lost != nil {
+		if s.opts.OnLost != nil {
+			s.opts.OnLost(append([]byte(nil), f.body...), f.lost)
+		}
+		return
+	}
 	files := make([]*os.File, len(f.fds))
 	for i, fd := range f.fds {
 		files[i] = fileOf(fd, fmt.Sprintf("handed descriptor %d", i))

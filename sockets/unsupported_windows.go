@@ -24,6 +24,8 @@ func fileOf(int, string) *os.File { return nil }
 
 func isPacketSocket(*os.File) (bool, error) { return false, ErrUnsupported }
 
+const ctrunc = 0
+
 func oobSpace(int) int                   { return 0 }
 func encodeRights([]int) []byte          { return nil }
 func decodeRights([]byte) ([]int, error) { return nil, nil }
