@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -14,20 +15,99 @@ import (
 )
 
 // A thousand reloads, each of them applied by the workers, leave nothing behind, neither in
-// the top nor in a worker.
+// the top nor in the server nor in a worker.
 func TestReloadsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	reloads := 1000
 	if testing.Short() || raceEnabled {
 		reloads = 100
 	}
-	tr := start(t, "turns", keys{"worker_type": "process", "workers": 2, "supervisor": true, "message": "first"})
-	worker := tr.serving(2)[0].pid
+	tr := inItsFolder(t, "turns", keys{"worker_type": "process", "workers": 2, "supervisor": true, "message": "first"})
+	pids := map[string]int{"the top": tr.pid, "the server": tr.generation(1).pid, "a worker": tr.serving(2)[0].pid}
 	tr.reloads(20) // what is made once is there
-	top, of := tr.usage(tr.pid), tr.usage(worker)
+	before := map[string]usage{}
+	for who, pid := range pids {
+		before[who] = tr.usage(pid)
+	}
 	tr.reloads(reloads)
-	tr.givesBack(tr.pid, top, fmt.Sprintf("%d reloads of the top", reloads))
-	tr.givesBack(worker, of, fmt.Sprintf("%d reloads of a worker", reloads))
+	for who, pid := range pids {
+		tr.givesBack(pid, before[who], fmt.Sprintf("%d reloads of %s", reloads, who))
+	}
+}
+
+// Restarts of workers, with their sockets, leave nothing behind in the process that starts
+// them, nor in the top.
+func TestRestartsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	for typ, restarts := range map[string]int{"embedded": 1000, "thread": 1000, "process": 1000} {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() || raceEnabled {
+				restarts /= 10
+			}
+			tr := inItsFolder(t, "turns", keys{"worker_type": typ, "workers": 1, "supervisor": true, "restart_strategy": "rolling",
+				"worker_ready_after": 0, "drain_wait": 0})
+			tr.serving(1)
+			tr.restarts(20) // what is made once is there
+			server := tr.generation(1).pid
+			top, of := tr.usage(tr.pid), tr.usage(server)
+			tr.restarts(restarts)
+			tr.givesBack(tr.pid, top, fmt.Sprintf("%d restarts below the top", restarts))
+			tr.givesBack(server, of, fmt.Sprintf("%d restarts of the server's worker", restarts))
+		})
+	}
+}
+
+// restarts restarts all workers n times.
+func (tr *tree) restarts(n int) {
+	tr.t.Helper()
+	const finished = "graceful restart finished"
+	for range n {
+		before := count(tr.log.read(), finished)
+		tr.signal(syscall.SIGUSR1)
+		eventually(tr.t, "the restart is finished", func() bool { return count(tr.log.read(), finished) > before })
+	}
+}
+
+// Servers that are replaced, end and die leave nothing behind in the supervisor.
+func TestServersLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	servers := 150
+	if testing.Short() || raceEnabled {
+		servers = 21
+	}
+	tr := inItsFolder(t, "turns", keys{"worker_type": "process", "workers": 1, "supervisor": true, "server_restart_wait": 0, "restart_backoff": 0,
+		"drain_wait": 0, "max_restarts": 0})
+	tr.mayLeaveOrphans()
+	tr.servers(1, 10) // what is made once is there
+	before := tr.usage(tr.pid)
+	tr.servers(10, 10+servers)
+	tr.givesBack(tr.pid, before, fmt.Sprintf("%d servers", servers))
+}
+
+// servers has one server after the other replaced by a live restart, ended or killed.
+func (tr *tree) servers(from, to int) {
+	tr.t.Helper()
+	for number := from; number < to; number++ {
+		pid := tr.generation(number).pid
+		switch number % 3 {
+		case 0:
+			tr.signal(syscall.SIGINT)
+		case 1:
+			tr.kill(pid, syscall.SIGKILL)
+		case 2:
+			tr.kill(pid, syscall.SIGTERM)
+		}
+		tr.generation(number + 1)
+		tr.ends(number)
+	}
+}
+
+// inItsFolder starts a tree that makes its temporary files in its folder, where usage counts
+// them.
+func inItsFolder(t *testing.T, role string, settings keys) *tree {
+	t.Helper()
+	return startWith(t, role, settings, launch{adjust: func(tr *tree, cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "TMPDIR="+tr.dir) }})
 }
 
 // reloads changes the configuration n times; each is applied before the next.

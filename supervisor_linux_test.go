@@ -3,7 +3,6 @@ package serverengine_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,56 +74,4 @@ func TestOnlyTheParentHoldsALifeLine(t *testing.T) {
 	if len(ends) < 12 {
 		t.Errorf("%d ends of pipes: the test looks at the wrong things", len(ends))
 	}
-}
-
-// Restarts, live restarts and crashes leave no descriptor behind in the supervisor.
-func TestSupervisorKeepsNoDescriptors(t *testing.T) {
-	t.Parallel()
-	tr := supervised(t, 2, keys{"restart_backoff": 0, "server_restart_wait": 0})
-	rounds := 12
-	if testing.Short() {
-		rounds = 4
-	}
-	number := 1
-	before := 0
-	for n := range rounds {
-		g := tr.generation(number)
-		switch n % 3 {
-		case 0:
-			tr.signal(syscall.SIGINT)
-		case 1:
-			tr.kill(g.pid, syscall.SIGKILL)
-		case 2:
-			tr.kill(g.pid, syscall.SIGTERM)
-		}
-		number++
-		tr.generation(number)
-		tr.ends(number - 1)
-		if n == 2 {
-			before = tr.settled(3)
-		}
-	}
-	if after := tr.settled(3); after > before {
-		t.Errorf("the supervisor has %d descriptors after %d servers, and had %d after 4", after, number, before)
-	}
-}
-
-// settled waits until only this many processes of the tree are beside the top, and counts
-// the top's descriptors once they stay the same.
-func (tr *tree) settled(below int) int {
-	tr.t.Helper()
-	last, same := -1, 0
-	eventually(tr.t, "the tree is at rest", func() bool {
-		if len(tr.family()) != below+1 {
-			return false
-		}
-		names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", tr.pid))
-		if len(names) != last {
-			last, same = len(names), 0
-			return false
-		}
-		same++
-		return same > 20
-	})
-	return last
 }
