@@ -3,6 +3,7 @@ package serverengine
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
@@ -40,8 +41,9 @@ func writeTree(w io.Writer, s messages.Status) {
 	for _, server := range s.Servers {
 		fmt.Fprintf(w, "  server %d (pid %d): %s\n", server.Generation, server.Pid, server.State)
 		for _, l := range server.Workers {
-			fmt.Fprintf(w, "    worker %d, %s (pid %d): %s %s, age %s, restarts %d\n",
-				l.Incarnation.Slot, l.Incarnation, l.Pid, l.State, l.Reason, l.Age.Round(1e6), l.Restarts)
+			state := strings.TrimSpace(fmt.Sprint(l.State, " ", l.Reason)) // most have no reason
+			fmt.Fprintf(w, "    worker %d, %s (pid %d): %s, age %s, restarts %d\n",
+				l.Incarnation.Slot, l.Incarnation, l.Pid, state, l.Age.Round(1e6), l.Restarts)
 		}
 	}
 }
