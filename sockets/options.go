@@ -43,7 +43,7 @@ type Options struct {
 
 	// AllowUID decides which user may speak to the path. The socket file is
 	// 0600, so whoever lets other users in also has to change its mode.
-	// Default: root and the user of this process.
+	// Default: root, the user of this process and whom GivePathTo names.
 	AllowUID func(uid uint32) bool
 
 	// MaxClients is the number of outsiders served at one time; one more

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 )
@@ -25,8 +23,10 @@ func Open(path string) (*Server, error) {
 type pathSocket struct {
 	ln   *net.UnixListener
 	file fileID
+	dir  fileID // made for it alone; the zero value if it was not
 
 	mu      sync.Mutex
+	guest   *User // whose it is beside this process's; nil = nobody's
 	clients map[*outsider]struct{}
 	closed  bool
 }
@@ -44,15 +44,7 @@ type outsider struct {
 // one path at most.
 func (s *Server) OpenPath(path string) error {
 	if path == "" {
-		generated, err := GeneratePath()
-		if err != nil {
-			return err
-		}
-		if err := s.OpenPath(generated); err != nil {
-			_ = os.Remove(filepath.Dir(generated))
-			return err
-		}
-		return nil
+		return s.openGenerated(nil)
 	}
 	if err := checkPath(path); err != nil {
 		return fmt.Errorf("sockets: open the socket manager: %w", err)
@@ -61,17 +53,35 @@ func (s *Server) OpenPath(path string) error {
 	if err != nil {
 		return fmt.Errorf("sockets: open the socket manager at %s: %w", path, listenError("unix", path, err))
 	}
-	return s.acceptAt(ln, path)
+	return s.acceptIn(ln, path, generated.of(path))
+}
+
+// openGenerated leaves nothing behind if it fails.
+func (s *Server) openGenerated(who *User) error {
+	path, err := generatePath(who)
+	if err != nil {
+		return err
+	}
+	if err := s.OpenPath(path); err != nil {
+		generated.remove(generated.of(path), false)
+		return err
+	}
+	return nil
 }
 
 // acceptAt takes ln over and serves it.
 func (s *Server) acceptAt(ln *net.UnixListener, path string) error {
+	return s.acceptIn(ln, path, fileID{})
+}
+
+// acceptIn is acceptAt with a directory to be removed with the path.
+func (s *Server) acceptIn(ln *net.UnixListener, path string, dir fileID) error {
 	file, err := identify(path)
 	if err != nil {
 		_ = ln.Close()
 		return fmt.Errorf("sockets: open the socket manager: %w", err)
 	}
-	p := &pathSocket{ln: ln, file: file, clients: make(map[*outsider]struct{})}
+	p := &pathSocket{ln: ln, file: file, dir: dir, clients: make(map[*outsider]struct{})}
 	s.mu.Lock()
 	err = s.usable()
 	if err == nil && s.path != nil {
@@ -188,8 +198,8 @@ func (p *pathSocket) working(o *outsider, busy bool) {
 // stop ends accepting. The file stays.
 func (p *pathSocket) stop() { _ = p.ln.Close() }
 
-// close ends everything and removes the file, and the directory if GeneratePath
-// made it, unless keep.
+// close ends everything and removes the file, and the directory that was made
+// for it, unless keep.
 func (p *pathSocket) close(keep bool) error {
 	p.stop()
 	p.mu.Lock()
@@ -198,20 +208,17 @@ func (p *pathSocket) close(keep bool) error {
 		o.conn.close()
 	}
 	p.mu.Unlock()
-	if keep {
-		return nil
+	if !keep {
+		p.file.remove()
 	}
-	p.file.remove()
-	if dir := filepath.Dir(p.file.path); strings.HasPrefix(filepath.Base(dir), dirPrefix) {
-		_ = os.Remove(dir) // fails unless empty
-	}
+	generated.remove(p.dir, keep)
 	return nil
 }
 
 // serveOutsider ends with the first request that is not in order.
 func (s *Server) serveOutsider(p *pathSocket, o *outsider) {
 	uid, err := peerUID(o.conn.uc)
-	if err == nil && !s.allowed(uid) {
+	if err == nil && !s.allowed(p, uid) {
 		err = fmt.Errorf("user %d: %w", uid, ErrDenied)
 	}
 	if err != nil {
@@ -237,11 +244,17 @@ func (s *Server) serveOutsider(p *pathSocket, o *outsider) {
 	}
 }
 
-func (s *Server) allowed(uid uint32) bool {
+func (s *Server) allowed(p *pathSocket, uid uint32) bool {
 	if s.opts.AllowUID != nil {
 		return s.opts.AllowUID(uid)
 	}
-	return uid == 0 || uid == uint32(os.Geteuid())
+	return uid == 0 || uid == uint32(os.Geteuid()) || p.isGuest(uid)
+}
+
+func (p *pathSocket) isGuest(uid uint32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.guest != nil && p.guest.UID == uid
 }
 
 // answerOutsider reports whether the connection goes on.

@@ -9,40 +9,6 @@ import (
 	"strings"
 )
 
-// EnvSockDir names the directory for GeneratePath (the seed's variable).
-const EnvSockDir = "SERVERENGINE_SOCKETMANAGER_SOCK_DIR"
-
-// dirPrefix marks the directories GeneratePath made.
-const dirPrefix = "serverengine-"
-
-// GeneratePath returns a fresh path for OpenPath: "sock" in a new directory of
-// mode 0700, which lies in the first that is set of EnvSockDir,
-// RUNTIME_DIRECTORY (its first entry), XDG_RUNTIME_DIR, else in the directory
-// for temporary files. Server.Close removes the directory.
-func GeneratePath() (string, error) {
-	base, from := os.TempDir(), "the directory for temporary files"
-	for _, env := range []string{EnvSockDir, "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"} {
-		v := os.Getenv(env)
-		if env == "RUNTIME_DIRECTORY" {
-			v, _, _ = strings.Cut(v, ":")
-		}
-		if v != "" {
-			base, from = v, "$"+env
-			break
-		}
-	}
-	dir, err := os.MkdirTemp(base, dirPrefix)
-	if err != nil {
-		return "", fmt.Errorf("sockets: make a private directory in %s (%s): %w", base, from, err)
-	}
-	path := filepath.Join(dir, "sock")
-	if err := checkPath(path); err != nil {
-		_ = os.Remove(dir)
-		return "", fmt.Errorf("sockets: a path in %s (%s): %w", base, from, err)
-	}
-	return path, nil
-}
-
 // checkPath refuses what the kernel would refuse with EINVAL.
 func checkPath(path string) error {
 	if len(path) > maxPath {

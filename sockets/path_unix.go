@@ -32,10 +32,20 @@ func listenPath(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := makePrivate(path); err != nil {
 		_ = ul.Close()
 		_ = os.Remove(path)
 		return nil, err
 	}
 	return ul, nil
+}
+
+// makePrivate names the file again, and so follows a link, only where the kernel
+// did not take the mode from the descriptor.
+func makePrivate(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Perm() == 0o600 {
+		return err
+	}
+	return os.Chmod(path, 0o600)
 }

@@ -39,6 +39,10 @@ func adopt(in Inherited) *inheritedSocket {
 
 func listenPath(string) (*net.UnixListener, error) { return nil, ErrUnsupported }
 
+func reachable(string, User) error { return nil }
+
+func (p *pathSocket) giveFiles(User) error { return ErrUnsupported }
+
 func specOf(int) (spec, error) { return spec{}, ErrUnsupported }
 
 func acceptQueued(net.Listener) (net.Conn, error) { return nil, ErrUnsupported }
