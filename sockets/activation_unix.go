@@ -3,6 +3,7 @@
 package sockets
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -77,11 +78,16 @@ func adopt(in Inherited) *inheritedSocket {
 	return &inheritedSocket{fd: fd, name: in.Name, spec: sp}
 }
 
-// specOf reads from the kernel what a socket is bound to.
+// specOf reads from the kernel what a listening or datagram socket is bound to.
 func specOf(fd int) (spec, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
 		return spec{}, err
+	}
+	if kind != unix.SOCK_DGRAM {
+		if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
+			return spec{}, errors.Join(syscall.EINVAL, err)
+		}
 	}
 	at, err := unix.Getsockname(fd)
 	if err != nil {

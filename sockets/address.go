@@ -79,19 +79,30 @@ func resolve(ctx context.Context, network, address string) (spec, error) {
 	if len(address) > MaxBody/4 {
 		return spec{}, fmt.Errorf("an address of %d bytes: %w", len(address), ErrTooLarge)
 	}
+	switch proto := protoOf(network); proto {
+	case "":
+		return spec{}, net.UnknownNetworkError(clip(network, 32))
+	case "tcp", "udp":
+		return resolveIP(ctx, network, address)
+	}
+	if address == "" {
+		return spec{}, fmt.Errorf("an empty path: %w", ErrBadRequest)
+	}
+	if err := checkPath(address); err != nil {
+		return spec{}, err
+	}
+	return spec{proto: network, path: address, network: network}, nil
+}
+
+// protoOf is a network without its family, "" for an unknown one.
+func protoOf(network string) string {
 	switch network {
 	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
-		return resolveIP(ctx, network, address)
+		return network[:3]
 	case "unix", "unixgram", "unixpacket":
-		if address == "" {
-			return spec{}, fmt.Errorf("an empty path: %w", ErrBadRequest)
-		}
-		if err := checkPath(address); err != nil {
-			return spec{}, err
-		}
-		return spec{proto: network, path: address, network: network}, nil
+		return network
 	}
-	return spec{}, net.UnknownNetworkError(clip(network, 32))
+	return ""
 }
 
 func resolveIP(ctx context.Context, network, address string) (spec, error) {

@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -95,6 +97,9 @@ func (r *reply) toWire(err error) {
 		err = le.Err
 	}
 	r.Error = clip(err.Error(), 1024)
+	if b, _ := json.Marshal(r.Error); len(b) > MaxBody/2 { // escapes need up to six bytes for one
+		r.Error = clip(r.Error, MaxBody/2/6)
+	}
 	if no, ok := errors.AsType[syscall.Errno](err); ok {
 		r.Errno = int(no)
 	}
@@ -110,7 +115,7 @@ func (r *reply) fromWire() error {
 	if r.Error == "" && r.Code == "" && r.Errno == 0 {
 		return nil
 	}
-	e := &wireError{text: r.Error}
+	e := &wireError{text: cmp.Or(r.Error, "the socket manager gives no reason")}
 	if sentinel, ok := codes[r.Code]; ok {
 		e.causes = append(e.causes, sentinel)
 	}

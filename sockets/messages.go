@@ -3,6 +3,8 @@ package sockets
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"slices"
 )
 
 // maxSlots bounds how many sockets one address may have.
@@ -12,6 +14,7 @@ const maxSlots = 4096
 const (
 	opListen   = "listen"   // one descriptor comes back
 	opPing     = "ping"     // proves uid and token
+	opPath     = "path"     // where outsiders connect, and their token: for attached peers
 	opTakeOver = "takeover" // all descriptors come back, in several replies
 	opCommit   = "commit"   // ends a takeover: from now on they are mine
 )
@@ -40,6 +43,8 @@ type reply struct {
 	Errno int    `json:"errno,omitempty"`
 	Items []item `json:"items,omitempty"`
 	More  bool   `json:"more,omitempty"`
+	Path  string `json:"path,omitempty"`
+	Token string `json:"token,omitempty"`
 }
 
 // item describes one descriptor of a takeover. All items of one address follow
@@ -73,7 +78,7 @@ func (r *request) check() error {
 	switch {
 	case r.ID == 0:
 		return fmt.Errorf("a request without id: %w", ErrBadRequest)
-	case r.Op != opListen && r.Op != opPing && r.Op != opTakeOver && r.Op != opCommit:
+	case !slices.Contains([]string{opListen, opPing, opPath, opTakeOver, opCommit}, r.Op):
 		return fmt.Errorf("operation %q: %w", clip(r.Op, 32), ErrBadRequest)
 	case r.Slot < 0 || r.Slot >= maxSlots:
 		return fmt.Errorf("slot %d: %w", r.Slot, ErrNoSlot)
@@ -85,10 +90,48 @@ func (r *request) options() ListenOptions {
 	return ListenOptions{Backlog: r.Backlog, ReuseAddr: r.ReuseAddr, ReusePort: r.ReusePort, Slot: r.Slot}
 }
 
+// decodeReply parses and checks a body. It must stand anything, as decodeRequest must.
 func decodeReply(body []byte) (reply, error) {
 	var r reply
+	if len(body) > MaxBody {
+		return r, fmt.Errorf("a reply of %d bytes: %w", len(body), ErrTooLarge)
+	}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return reply{}, fmt.Errorf("not a reply: %w: %w", err, ErrBadRequest)
 	}
+	if err := r.check(); err != nil {
+		return reply{}, err
+	}
 	return r, nil
+}
+
+func (r *reply) check() error {
+	if len(r.Items) > MaxFiles {
+		return fmt.Errorf("a reply with %d items, %d are allowed: %w", len(r.Items), MaxFiles, ErrTooLarge)
+	}
+	if r.More && len(r.Items) == 0 { // or it could go on for ever
+		return fmt.Errorf("a reply of nothing, and more to follow: %w", ErrBadRequest)
+	}
+	for i := range r.Items {
+		if err := r.Items[i].check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (it *item) check() error {
+	switch {
+	case it.Network == "" && *it != item{}:
+		return fmt.Errorf("an item without network: %w", ErrBadRequest)
+	case it.Network != "" && protoOf(it.Network) == "":
+		return fmt.Errorf("network %q: %w", clip(it.Network, 32), ErrBadRequest)
+	case it.Slot < 0 || it.Slot >= maxSlots:
+		return fmt.Errorf("slot %d: %w", it.Slot, ErrNoSlot)
+	case it.Backlog < 0:
+		return fmt.Errorf("backlog %d: %w", it.Backlog, ErrBadRequest)
+	case it.File != "" && !filepath.IsAbs(it.File):
+		return fmt.Errorf("file %q: %w", clip(it.File, 160), ErrBadRequest)
+	}
+	return nil
 }

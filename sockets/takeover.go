@@ -1,11 +1,14 @@
 package sockets
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -48,7 +51,7 @@ func (s *Server) receive(c *conn, path string) error {
 	}
 	var ln *net.UnixListener
 	for more := true; more; {
-		a, err := readReply(c, s.soon(), s.opts.RequestTimeout)
+		a, err := readReply(c, r.ID, s.soon(), s.opts.RequestTimeout)
 		if err != nil {
 			return errors.Join(err, closePath(ln))
 		}
@@ -64,7 +67,7 @@ func (s *Server) receive(c *conn, path string) error {
 	if err := c.sendJSON(frameRequest, r, nil, s.soon()); err != nil {
 		return errors.Join(err, closePath(ln))
 	}
-	if _, err := readReply(c, s.soon(), s.opts.RequestTimeout); err != nil {
+	if _, err := readReply(c, r.ID, s.soon(), s.opts.RequestTimeout); err != nil {
 		return errors.Join(err, closePath(ln))
 	}
 	return s.acceptAt(ln, path)
@@ -77,7 +80,7 @@ func closePath(ln *net.UnixListener) error {
 	return ln.Close()
 }
 
-func readReply(c *conn, first time.Time, rest time.Duration) (answer, error) {
+func readReply(c *conn, id uint64, first time.Time, rest time.Duration) (answer, error) {
 	f, err := c.read(first, rest)
 	if err != nil {
 		return answer{}, err
@@ -90,7 +93,12 @@ func readReply(c *conn, first time.Time, rest time.Duration) (answer, error) {
 		closeFDs(f.fds)
 		return answer{}, err
 	}
-	return answer{reply: r, fds: f.fds}.checked()
+	a, err := answer{reply: r, fds: f.fds}.checked()
+	if err == nil && a.ID != id {
+		closeFDs(a.fds)
+		return answer{}, fmt.Errorf("a reply to %d instead of %d: %w", a.ID, id, ErrBadRequest)
+	}
+	return a, err
 }
 
 // receiveItems makes entries of descriptors. It returns the path's listener once
@@ -102,10 +110,14 @@ func (s *Server) receiveItems(a answer, ln *net.UnixListener) (*net.UnixListener
 	}
 	for i, it := range a.Items {
 		var err error
-		if it.Network == "" && ln == nil {
-			ln, err = pathListener(a.fds[i])
-		} else {
+		switch {
+		case it.Network != "":
 			err = s.receiveItem(it, a.fds[i])
+		case ln == nil:
+			ln, err = pathListener(a.fds[i])
+		default:
+			closeFD(a.fds[i])
+			err = fmt.Errorf("a second path: %w", ErrBadRequest)
 		}
 		if err != nil {
 			closeFDs(a.fds[i+1:])
@@ -133,22 +145,35 @@ func (s *Server) receiveItem(it item, fd int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := keyOf(it.Network, it.Address)
-	if e := s.entries[key]; e != nil && it.Pending == "" {
-		if !e.pinned || it.Slot != len(e.fds) {
-			closeFD(fd)
-			return fmt.Errorf("slot %d of %s after %d: %w", it.Slot, key, len(e.fds), ErrBadRequest)
-		}
-		e.fds = append(e.fds, fd)
-		return nil
-	}
 	bound, err := specOf(fd)
+	if err == nil && bound.proto != protoOf(it.Network) {
+		err = fmt.Errorf("it is a socket of %s: %w", bound, ErrBadRequest)
+	}
+	if err == nil && it.Pending == "" {
+		err = s.enter(key, it, bound, fd)
+	}
 	if err != nil {
 		closeFD(fd)
 		return fmt.Errorf("look at %s: %w", key, err)
 	}
 	if it.Pending != "" {
 		s.inherited = append(s.inherited, &inheritedSocket{fd: fd, name: it.Pending, spec: bound})
+	}
+	return nil
+}
+
+// enter makes an entry of fd, or adds it to the one whose next slot it is. Call it with mu
+// held; after an error fd is still the caller's.
+func (s *Server) enter(key string, it item, bound spec, fd int) error {
+	if e := s.entries[key]; e != nil {
+		if !e.pinned || it.Slot != len(e.fds) || !bound.same(e.bound) {
+			return fmt.Errorf("slot %d, %s, after %d: %w", it.Slot, bound, len(e.fds), ErrBadRequest)
+		}
+		e.fds = append(e.fds, fd)
 		return nil
+	}
+	if it.Slot != 0 {
+		return fmt.Errorf("slot %d comes first: %w", it.Slot, ErrBadRequest)
 	}
 	e := &entry{
 		network: it.Network, address: it.Address, bound: bound, fds: []int{fd},
@@ -158,10 +183,22 @@ func (s *Server) receiveItem(it item, fd int) error {
 	}
 	if it.File != "" {
 		e.file, _ = identify(it.File) // gone: then there is nothing to remove either
+		if !e.file.isOf(bound) {
+			return fmt.Errorf("file %q of %s: %w", clip(it.File, 160), bound, ErrBadRequest)
+		}
 	}
 	s.entries[key] = e
 	s.order = append(s.order, e)
 	return nil
+}
+
+// isOf says whether the file can be the socket's: it will be removed one day. The kernel
+// knows the path as it was bound, which may be relative.
+func (f fileID) isOf(bound spec) bool {
+	if bound.file() == "" || filepath.Base(bound.file()) != filepath.Base(f.path) {
+		return false
+	}
+	return f.info == nil || f.info.Mode()&fs.ModeSocket != 0
 }
 
 // forget closes everything and removes nothing: it is still another's.
@@ -239,7 +276,7 @@ func (s *Server) inventory() (items []item, fds []int) {
 		}
 	}
 	for _, in := range s.inherited {
-		items, fds = append(items, item{Network: in.spec.network, Pending: in.name}), append(fds, in.fd)
+		items, fds = append(items, item{Network: in.spec.network, Pending: cmp.Or(in.name, "inherited")}), append(fds, in.fd)
 	}
 	return items, fds
 }

@@ -186,7 +186,7 @@ func TestTakeOverThatBreaksOff(t *testing.T) {
 		if err := c.sendJSON(frameRequest, r, nil, time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
-		a := must(readReply(c, time.Now().Add(patience), patience))(t)
+		a := must(readReply(c, 1, time.Now().Add(patience), patience))(t)
 		if len(a.fds) != 2+i { // the path and what is open
 			t.Errorf("%d descriptors", len(a.fds))
 		}
