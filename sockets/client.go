@@ -122,6 +122,19 @@ func (c *Client) Hand(tag []byte, files ...*os.File) error {
 	return nil
 }
 
+// Path asks where programs that are not attached may Dial, and the token that they need:
+// give them both in their environment. Only attached peers are told. It gives up after 10 s.
+func (c *Client) Path() (path, token string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	a, err := c.roundTrip(ctx, request{Op: opPath})
+	if err != nil {
+		return "", "", fmt.Errorf("sockets: ask where outsiders connect: %w", err)
+	}
+	closeFDs(a.fds) // none
+	return a.reply.Path, a.reply.Token, nil
+}
+
 // Close ends the connection. Copies that were given stay open.
 func (c *Client) Close() error {
 	c.mu.Lock()

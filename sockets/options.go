@@ -27,6 +27,11 @@ type Options struct {
 	// process (syscall.EMFILE). Its files are closed. nil tells nobody.
 	OnLost func(tag []byte, err error)
 
+	// OnPath answers an attached peer that asks where outsiders connect (Client.Path),
+	// in the goroutine of that peer: it may open the path only then. nil gives Path and
+	// Token, and without a path an error.
+	OnPath func() (path, token string, err error)
+
 	// Inherited sockets satisfy a Listen on their address instead of a bind.
 	// The Server owns their files from NewServer on. See Activated.
 	Inherited []Inherited

@@ -101,7 +101,19 @@ func (s *Server) answerPeer(c *conn, peer Peer, body []byte) bool {
 	if peer.Slot >= 0 {
 		r.Slot = peer.Slot
 	}
+	if r.Op == opPath {
+		return s.tellPath(c, r.ID)
+	}
 	return s.answer(c, r)
+}
+
+// tellPath lets a peer tell others where to ask.
+func (s *Server) tellPath(c *conn, id uint64) bool {
+	path, token, err := s.opts.OnPath()
+	if err != nil {
+		return s.refuse(c, id, err)
+	}
+	return c.sendJSON(frameReply, reply{ID: id, Path: path, Token: token}, nil, s.soon()) == nil
 }
 
 // answer serves the operations that attached peers and outsiders share.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -42,6 +43,9 @@ func NewServer(o Options) *Server {
 		peers:   make(map[*conn]Peer),
 		epoch:   1,
 	}
+	if s.opts.OnPath == nil {
+		s.opts.OnPath = s.whereabouts
+	}
 	if s.opts.Token == "" {
 		var b [32]byte
 		_, _ = rand.Read(b[:]) // never fails, see crypto/rand
@@ -58,6 +62,13 @@ func NewServer(o Options) *Server {
 // Token is what outsiders must show. Give it to them with Path, in their
 // environment only: command lines are public.
 func (s *Server) Token() string { return s.opts.Token }
+
+func (s *Server) whereabouts() (path, token string, err error) {
+	if path = s.Path(); path == "" {
+		return "", "", errors.New("the socket manager has opened no path")
+	}
+	return path, s.Token(), nil
+}
 
 // Listen opens the stream address, or finds it open, and returns a copy of the
 // listener. Networks: tcp, tcp4, tcp6, unix, unixpacket. Closing the copy
