@@ -65,11 +65,16 @@ type answer struct {
 // asking sends a request now and reads the answer in the background.
 func (tr *tree) asking(path string) *answer {
 	tr.t.Helper()
-	a := &answer{t: tr.t, done: make(chan struct{})}
 	c, err := dial(tr.address())
 	if err != nil {
 		tr.t.Fatal(err)
 	}
+	return tr.askingOn(c, path)
+}
+
+// askingOn is asking on a connection, which is not used any more afterwards.
+func (tr *tree) askingOn(c *conn, path string) *answer {
+	a := &answer{t: tr.t, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
 		defer c.Close()
@@ -120,11 +125,21 @@ type gate struct {
 // be there.
 func (tr *tree) hold() (*answer, *gate) {
 	tr.t.Helper()
+	c, err := dial(tr.address())
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return tr.holdOn(c)
+}
+
+// holdOn is hold on a connection to some worker.
+func (tr *tree) holdOn(c *conn) (*answer, *gate) {
+	tr.t.Helper()
 	g := &gate{t: tr.t, path: tr.path(fmt.Sprintf("gate%d", gates.Add(1)))}
 	if err := syscall.Mkfifo(g.path, 0o600); err != nil {
 		tr.t.Fatal(err)
 	}
-	a := tr.asking("/hold?gate=" + g.path)
+	a := tr.askingOn(c, "/hold?gate="+g.path)
 	tr.finds("the request is in hand", func(r record) bool { return strings.Contains(r.Msg, "holding "+g.path) })
 	return a, g
 }

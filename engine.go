@@ -312,15 +312,14 @@ func (e *engine) heard(ctx actor.Context, m messages.Event) {
 		}
 	case messages.WorkerExited:
 		e.house.births.forget(m.Incarnation)
-		if m.Incarnation.Slot >= max(1, e.cfg.Workers) { // the sockets of slot 0 stay
-			e.house.release(m.Incarnation.Slot)
-		}
+		e.house.release()
 	case messages.ServerExited:
 		e.house.births.forgetServer(m.Generation)
 		if m.Generation == e.lastGeneration() {
 			e.serverExited(ctx, m)
 			return
 		}
+		e.house.release()
 	}
 	ctx.Send(e.events, m)
 }

@@ -56,6 +56,18 @@ func (b *births) forgetServer(generation int) {
 	maps.DeleteFunc(b.of, func(inc messages.Incarnation, _ uint64) bool { return inc.Generation == generation })
 }
 
+// in reports whether a slot has a life, in any generation.
+func (b *births) in(slot int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for inc := range b.of {
+		if inc.Slot == slot {
+			return true
+		}
+	}
+	return false
+}
+
 // mark is called after the sockets' own: who is born between is of the time before.
 func (b *births) mark() {
 	b.mu.Lock()

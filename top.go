@@ -48,7 +48,7 @@ func newHouse(cfg Config, guest bool) (*house, error) {
 			return nil, err
 		}
 	}
-	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, ReusePort: cfg.SocketReuseport, AllowUID: h.allowed})
+	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, OnGone: h.gone, ReusePort: cfg.SocketReuseport, AllowUID: h.allowed})
 	if err := errors.Join(h.sockets.SetSlots(cfg.Workers), h.bind(cfg)); err != nil {
 		return nil, errors.Join(err, h.sockets.Close())
 	}
@@ -135,14 +135,6 @@ func (h *house) close() error {
 	return h.writer.Close()
 }
 
-// resize is told of every change of the wanted number of workers: with a socket per worker,
-// no new connection goes to those that are to end.
-func (h *house) resize(workers int) {
-	if err := h.sockets.SetSlots(workers); err != nil {
-		h.log.Errorf("sockets for %d workers: %v", workers, err)
-	}
-}
-
 // mark begins to note who asks for which socket; those of the listen key are wanted in any
 // case. It reports whether it has begun.
 func (h *house) mark(cfg Config) bool {
@@ -159,19 +151,6 @@ func (h *house) mark(cfg Config) bool {
 func (h *house) sweep() {
 	for _, name := range h.sockets.Sweep() {
 		h.log.Infof("%s is closed: nobody has asked for it during the restart", name)
-	}
-}
-
-// release closes the sockets of a slot whose worker has ended for good.
-func (h *house) release(slot int) {
-	err := h.sockets.ReleaseSlot(slot)
-	if errors.Is(err, sockets.ErrQueued) {
-		// A handshake was on its way when the worker looked for the last time.
-		h.log.Warnf("sockets of worker %d: %d connections that came too late are lost", slot, h.sockets.AbandonSlot(slot))
-		return
-	}
-	if err != nil {
-		h.log.Warnf("sockets of worker %d: %v", slot, err)
 	}
 }
 
