@@ -21,8 +21,8 @@ func runTop(app App, source Source) int {
 	}
 	procbridge.CloseInheritedOnExec()
 	stage := daemonStage()
-	if stage == "session" {
-		return leadSession()
+	if stage.name == "session" {
+		return leadSession(stage.pipe)
 	}
 	// Signals are caught before anything else: a HUP or TERM during the start is obeyed
 	// once there is an engine, and kills nobody.
@@ -33,8 +33,8 @@ func runTop(app App, source Source) int {
 	defer caught.Release()
 	procbridge.CatchPipeSignal()
 	var whoStarted *caller
-	if stage == "daemon" {
-		whoStarted = newCaller()
+	if stage.name == "daemon" {
+		whoStarted = newCaller(stage.pipe)
 	}
 	cfg, err := load(app, source)
 	if err != nil {
@@ -44,11 +44,11 @@ func runTop(app App, source Source) int {
 		}
 		return complain(err)
 	}
-	if cfg.Daemonize && stage == "" {
+	if cfg.Daemonize && stage.name == "" {
 		caught.Release() // who waits for a daemon can be told to give up
 		return daemonize(cfg)
 	}
-	ready, err := openTop(app, cfg, caught, stage == "daemon")
+	ready, err := openTop(app, cfg, caught, stage.name == "daemon")
 	if err != nil {
 		if whoStarted != nil { // who prints it
 			whoStarted.tell(err, cfg.DaemonizeErrorExitCode)

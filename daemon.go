@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/serverengine/serverengine-go/procbridge"
@@ -18,11 +19,13 @@ import (
 //
 //	caller ── starts ─▶ session leader ── starts, exits ─▶ daemon ── "ready" ─▶ caller exits 0
 
-// daemonEnv tells a process which of them it is: "session" or "daemon".
+// daemonEnv tells a process which of them it is and which descriptor is the pipe to the
+// caller: "session 3" or "daemon 3". The pipe comes behind the sockets that systemd has given
+// to the caller, which begin at 3.
 const daemonEnv = "SERVERENGINE_DAEMON"
 
-// daemonPipe is the descriptor of the pipe to the caller, in both children.
-const daemonPipe = 3
+// firstSocket is where systemd's descriptors begin.
+const firstSocket = 3
 
 // daemonWord is what a daemon says to its caller.
 type daemonWord struct {
@@ -31,12 +34,57 @@ type daemonWord struct {
 	Code    int
 }
 
-// daemonStage is this process's part, "" for the caller. It is read once: what this process
-// starts is no daemon.
-func daemonStage() string {
-	stage := os.Getenv(daemonEnv)
+// daemonPart is a process's part in daemonizing.
+type daemonPart struct {
+	name string // "" for the caller
+	pipe int    // descriptor of the pipe to the caller
+}
+
+// daemonStage is this process's part. It is read once: what this process starts is no
+// daemon. Sockets that the caller was given are this process's, which has inherited them.
+func daemonStage() daemonPart {
+	text := os.Getenv(daemonEnv)
 	_ = os.Unsetenv(daemonEnv)
-	return stage
+	name, number, _ := strings.Cut(text, " ")
+	pipe, err := strconv.Atoi(number)
+	if err != nil || pipe < firstSocket {
+		return daemonPart{}
+	}
+	if pipe > firstSocket {
+		_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // can't fail for such a value
+	}
+	return daemonPart{name, pipe}
+}
+
+// givenSockets are the sockets that systemd has given to this process.
+func givenSockets() []*os.File {
+	if pid := os.Getenv("LISTEN_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return nil
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || n < 0 || n > 1024 {
+		return nil // who reads them later says what is wrong
+	}
+	return inherited(n)
+}
+
+// inherited are n descriptors from the first one on that is no standard one.
+func inherited(n int) []*os.File {
+	var files []*os.File
+	for i := range n {
+		files = append(files, os.NewFile(uintptr(firstSocket+i), "LISTEN_FDS"))
+	}
+	return files
+}
+
+// startStage starts this program as the next one, which gets these files behind the
+// standard ones, the pipe last.
+func startStage(name string, session bool, files []*os.File) error {
+	_, err := procbridge.StartDetached(procbridge.Detached{
+		Args: os.Args, Env: append(os.Environ(), fmt.Sprintf("%s=%s %d", daemonEnv, name, firstSocket+len(files)-1)),
+		Files: append([]*os.File{nil, os.Stdout, os.Stderr}, files...), Session: session,
+	})
+	return err
 }
 
 // daemonize is the caller's part. It returns the exit code.
@@ -46,10 +94,7 @@ func daemonize(cfg Config) int {
 		return complainDaemon(cfg, err)
 	}
 	defer r.Close()
-	_, err = procbridge.StartDetached(procbridge.Detached{
-		Args: os.Args, Env: append(os.Environ(), daemonEnv+"=session"),
-		Files: []*os.File{nil, os.Stdout, os.Stderr, w}, Session: true,
-	})
+	err = startStage("session", true, append(givenSockets(), w))
 	_ = w.Close() // the children have it
 	if err != nil {
 		return complainDaemon(cfg, err)
@@ -77,12 +122,8 @@ func complainDaemon(cfg Config, err error) int {
 }
 
 // leadSession is the part of the process between: it starts the daemon and is done.
-func leadSession() int {
-	_, err := procbridge.StartDetached(procbridge.Detached{
-		Args: os.Args, Env: append(os.Environ(), daemonEnv+"=daemon"),
-		Files: []*os.File{nil, os.Stdout, os.Stderr, os.NewFile(daemonPipe, "daemon pipe")},
-	})
-	if err != nil {
+func leadSession(pipe int) int {
+	if err := startStage("daemon", false, inherited(pipe-firstSocket+1)); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", programName(), err)
 		return 1
 	}
@@ -92,8 +133,8 @@ func leadSession() int {
 // caller is the way of a daemon to whoever started it; nil in the foreground.
 type caller struct{ pipe *os.File }
 
-func newCaller() *caller {
-	pipe := os.NewFile(daemonPipe, "daemon pipe")
+func newCaller(fd int) *caller {
+	pipe := os.NewFile(uintptr(fd), "daemon pipe")
 	procbridge.CloseOnExec(pipe)
 	return &caller{pipe: pipe}
 }

@@ -1,6 +1,7 @@
 package serverengine_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -258,5 +259,33 @@ func TestDaemonWithClosedStandardDescriptors(t *testing.T) {
 		if to := files[fd]; to != os.DevNull && to != tr.log.path {
 			t.Errorf("descriptor %s is %q", fd, to)
 		}
+	}
+}
+
+// Sockets that systemd gives are the daemon's, though it is another process than the one
+// that was started.
+func TestDaemonGetsTheSocketsOfSystemd(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", loopback+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	given, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer given.Close()
+	tr := adjusted(t, "web", keys{"worker_type": "process", "address": l.Addr().String()}, func(tr *tree, cmd *exec.Cmd) {
+		tr.configure(daemonKeys(tr))
+		cmd.ExtraFiles = []*os.File{given}
+		cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0"`, cmd.Path}
+	})
+	tr.exits(0)
+	tr.adopt()
+	tr.serving(2)
+	answersAt(t, l.Addr().String())
+	if n := count(tr.log.read(), "address already in use"); n > 0 {
+		t.Errorf("%d times the address was in use", n)
 	}
 }
