@@ -49,7 +49,7 @@ func turns(ctx context.Context, self *serverengine.Self) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c, "worker=%d pid=%d\n", self.ID(), os.Getpid())
+		fmt.Fprintf(c, "worker=%d pid=%d reuseport=%t\n", self.ID(), os.Getpid(), self.Config().SocketReuseport)
 		_, _ = io.Copy(io.Discard, c) // until the client has gone, however it goes
 		c.Close()
 	}

@@ -206,6 +206,27 @@ func (tr *tree) echoes(t *testing.T, n int) {
 	}
 }
 
+// A key that needs a stop and a start does nothing before: the workers are told of the kind
+// of sockets that there is.
+func TestReuseportStaysUntilAStop(t *testing.T) {
+	t.Parallel()
+	tr := start(t, "turns", keys{"worker_type": "process", "workers": 2})
+	before := tr.serving(2)
+	tr.configure(keys{"socket_reuseport": true})
+	tr.signal(syscall.SIGUSR1)
+	tr.says("socket_reuseport false → true (needs a stop and a start)")
+	tr.replaced(before)
+	c, err := net.DialTimeout("tcp", tr.address(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || field(line, "reuseport") != "false" {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
 // An address of the listen key is bound by the top, and a worker that asks for it gets it.
 func TestListenKeyBindsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -166,10 +166,11 @@ func (e *engine) apply(ctx actor.Context, cfg Config, requests []request) {
 	}
 }
 
-// keepFixed keeps what this process can't change while it runs. The type of the workers
-// is the server's: under a supervisor the next server process has the new one.
+// keepFixed keeps what this process can't change while it runs: all below has to go by what
+// is, a worker for example by the sockets that there are. The type of the workers is the
+// server's: under a supervisor the next server process has the new one.
 func keepFixed(old, cfg Config) Config {
-	cfg.Supervisor = old.Supervisor
+	cfg = config.Keep(old, cfg)
 	if !old.Supervisor {
 		cfg.WorkerType = old.WorkerType
 	}

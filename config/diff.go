@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -98,4 +99,15 @@ func userText(m map[string]any, key string) string {
 		text = append(text[:79], '…')
 	}
 	return string(text)
+}
+
+// Keep returns c with old's values for the keys that nothing but a stop and a start of
+// everything changes (ReloadNever): what runs would else be half of one kind.
+func Keep(old, c Config) Config {
+	for i := range fields {
+		if f := &fields[i]; f.reload == ReloadNever {
+			reflect.ValueOf(f.at(&c)).Elem().Set(reflect.ValueOf(f.at(&old)).Elem())
+		}
+	}
+	return c
 }

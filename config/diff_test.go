@@ -58,3 +58,22 @@ func TestDiffByMeaning(t *testing.T) {
 		t.Errorf("%v", d)
 	}
 }
+
+// Of keys that wait for a stop and a start, the old value stays; all others are the new ones.
+func TestKeep(t *testing.T) {
+	a, b := Default(), Default()
+	b.SocketReuseport, b.SocketBacklog, b.Listen, b.Chuser, b.SignalDump = true, 7, []string{"tcp://:80"}, "app", "WINCH"
+	b.Supervisor, b.Workers, b.DrainWait, b.ServerProcessName = true, 5, sec, "s"
+	b.Set("message", "hi")
+	kept := Keep(a, b)
+	var changed []string
+	for _, ch := range Diff(a, kept) {
+		changed = append(changed, ch.Key)
+	}
+	if want := []string{"server_process_name", "workers", "drain_wait", "message"}; !reflect.DeepEqual(changed, want) {
+		t.Errorf("changed: %v, want %v", changed, want)
+	}
+	if a.SocketReuseport || !b.SocketReuseport {
+		t.Error("it changed what it was given")
+	}
+}
