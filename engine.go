@@ -192,7 +192,7 @@ func (e *engine) keeper(ctx actor.Context, c messages.Configure) *actor.Props {
 		return supervisor.NewSupervisor(supervisorOptions(e.app, e.house, e.cfg, c))
 	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	code := &Server{log: e.log, cfg: e.cfg, listen: e.house.Listen, send: func(c messages.Command) { root.Send(self, c) }}
+	code := &Server{log: e.log, cfg: e.cfg, host: e.house, send: func(c messages.Command) { root.Send(self, c) }}
 	o := serverOptions(e.app, code, e.house, e.log, 1, e.cfg, c)
 	o.Guest = e.guest
 	return supervisor.NewServer(o)

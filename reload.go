@@ -199,6 +199,7 @@ func (e *engine) swap(ctx actor.Context, cfg Config, cause messages.Cause) {
 		e.house.resize(cfg.Workers)
 	}
 	e.cfg = cfg
+	e.manager.follow(cfg)
 	e.desk.version++
 	e.census.configured(cfg, e.desk.version)
 	ctx.Send(e.server, messages.Configure{Version: e.desk.version, Body: body, Cause: cause})

@@ -12,14 +12,15 @@ import (
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/sockets"
 	"github.com/serverengine/serverengine-go/supervisor"
+	"github.com/serverengine/serverengine-go/workers"
 )
 
 // Server is what a server's own code knows of itself (the seed's server module): the value
 // given to App.Server. Its methods may be called from any goroutine.
 type Server struct {
-	log    *logrus.Logger
-	listen func(network, address string, o sockets.ListenOptions) (net.Listener, error)
-	send   func(messages.Command)
+	log  *logrus.Logger
+	host workers.Host // the top process
+	send func(messages.Command)
 
 	mu     sync.Mutex
 	cfg    Config
@@ -55,8 +56,28 @@ func (s *Server) Logger() *logrus.Logger { return s.log }
 // Listen opens a socket that the top process owns. A worker that listens on the same
 // address gets the same socket. Closing what is returned closes only this copy.
 func (s *Server) Listen(network, address string) (net.Listener, error) {
-	return s.listen(network, address, sockets.ListenOptions{})
+	return s.ListenWith(network, address, sockets.ListenOptions{})
 }
+
+// ListenWith is Listen with options, which count for the workers too: they are the first
+// one's. With a socket per worker (socket_reuseport) it gets that of Slot.
+func (s *Server) ListenWith(network, address string, o sockets.ListenOptions) (net.Listener, error) {
+	return s.host.Listen(network, address, o)
+}
+
+// ListenPacket is Listen for datagrams.
+func (s *Server) ListenPacket(network, address string) (net.PacketConn, error) {
+	return s.ListenPacketWith(network, address, sockets.ListenOptions{})
+}
+
+// ListenPacketWith is ListenWith for datagrams.
+func (s *Server) ListenPacketWith(network, address string, o sockets.ListenOptions) (net.PacketConn, error) {
+	return s.host.ListenPacket(network, address, o)
+}
+
+// SocketManager is where programs outside the tree get sockets of the top process (the
+// seed's socket_manager_path), see Self.SocketManager.
+func (s *Server) SocketManager() (path, token string, err error) { return s.host.Manager() }
 
 // Share gives all workers that start from now on a value under a name, as JSON.
 func (s *Server) Share(name string, value any) error {

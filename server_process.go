@@ -142,7 +142,7 @@ func (s *serverProcess) start(ctx actor.Context) {
 	ctx.Spawn(actors.NewWishes(s.caught, s.log))
 	s.parent.Beats(s.cfg.ServerHeartbeatInterval)
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	code := &Server{log: s.log, cfg: s.cfg, listen: s.top.Listen, send: func(c messages.Command) { root.Send(self, messages.Requested{Command: c}) }}
+	code := &Server{log: s.log, cfg: s.cfg, host: s.top, send: func(c messages.Command) { root.Send(self, messages.Requested{Command: c}) }}
 	configure := messages.Configure{Version: s.begin.Version, Body: s.begin.Config, Cause: messages.CauseStart}
 	s.server = ctx.Spawn(supervisor.NewServer(
 		serverOptions(s.app, code, s.top, s.log, s.begin.Incarnation.Generation, s.cfg, configure)))
@@ -263,11 +263,5 @@ func (t *remoteTop) Started(messages.Incarnation, int) {}
 // Tail is empty: the lines are in the top, and in the log.
 func (t *remoteTop) Tail(messages.Incarnation) []string { return nil }
 
-// Manager is what the top has put into this process's environment.
-func (t *remoteTop) Manager() (path, token string, err error) {
-	path, token = os.Getenv(workers.EnvManagerPath), os.Getenv(workers.EnvManagerToken)
-	if path == "" {
-		return "", "", errors.New("the supervisor gave no address of the socket manager")
-	}
-	return path, token, nil
-}
+// Manager asks the top, which opens the path then.
+func (t *remoteTop) Manager() (path, token string, err error) { return t.client.Path() }

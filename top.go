@@ -6,15 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/config"
-	"github.com/serverengine/serverengine-go/internal/account"
 	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/sockets"
@@ -33,14 +30,14 @@ type house struct {
 	log       *logrus.Logger
 	pid       *pidFile // nil = none
 	births    births
-	manager   sync.Mutex // one opens the socket manager's path
-	worker    int        // uid of spawned commands that is not ours; -1 = none
+	manager   manager
 }
 
 // newHouse makes a house with its listening sockets, those of the listen key bound: before
 // privileges are dropped, since they may be ports that only root may bind.
 func newHouse(cfg Config, guest bool) (*house, error) {
-	h := &house{worker: commandUID(cfg)}
+	h := &house{}
+	h.manager.follow(cfg)
 	var inherited []sockets.Inherited
 	if !guest {
 		var err error
@@ -48,7 +45,10 @@ func newHouse(cfg Config, guest bool) (*house, error) {
 			return nil, err
 		}
 	}
-	h.sockets = sockets.NewServer(sockets.Options{Inherited: inherited, OnHand: h.handed, OnGone: h.gone, ReusePort: cfg.SocketReuseport, AllowUID: h.allowed})
+	h.sockets = sockets.NewServer(sockets.Options{
+		Inherited: inherited, OnHand: h.handed, OnGone: h.gone, OnLost: h.lost, OnPath: h.Manager,
+		ReusePort: cfg.SocketReuseport, Backlog: cfg.SocketBacklog, // whoever asks, and however
+	})
 	if err := errors.Join(h.sockets.SetSlots(cfg.Workers), h.bind(cfg)); err != nil {
 		return nil, errors.Join(err, h.sockets.Close())
 	}
@@ -57,7 +57,7 @@ func newHouse(cfg Config, guest bool) (*house, error) {
 
 // bind opens the addresses of the listen key.
 func (h *house) bind(cfg Config) error {
-	o := sockets.ListenOptions{Backlog: cfg.SocketBacklog}
+	var o sockets.ListenOptions
 	for _, a := range cfg.Listen {
 		network, address, err := config.SplitAddress(a)
 		if err != nil {
@@ -195,60 +195,13 @@ func (h *house) handed(tag []byte, files []*os.File) {
 	}
 }
 
+// lost is told of what this process had no room for: the worker that it is of is without
+// sockets, and what it prints without a reader.
+func (h *house) lost(tag []byte, err error) {
+	h.log.Errorf("a server process handed over descriptors: %s: %v", tag, err)
+}
+
 func (h *house) Started(inc messages.Incarnation, pid int) { h.collector.SetPid(inc.String(), pid) }
-
-// Manager opens the socket manager's path when somebody needs it.
-func (h *house) Manager() (path, token string, err error) {
-	h.manager.Lock()
-	defer h.manager.Unlock()
-	if h.sockets.Path() == "" {
-		if path, err = sockets.GeneratePath(); err != nil {
-			return "", "", err
-		}
-		if err := h.sockets.OpenPath(path); err != nil {
-			return "", "", err
-		}
-	}
-	path = h.sockets.Path()
-	if h.worker >= 0 {
-		if err := errors.Join(os.Chown(filepath.Dir(path), h.worker, -1), os.Chown(path, h.worker, -1)); err != nil {
-			return "", "", fmt.Errorf("let worker_chuser reach the socket manager: %w", err)
-		}
-	}
-	return path, h.sockets.Token(), nil
-}
-
-// commandUID is who spawned commands run as, where that is somebody else; -1 = nobody.
-// Whoever one command alone runs as (Command.User) is not let in: it can be given sockets
-// by Command.Listen.
-func commandUID(cfg Config) int {
-	if cfg.WorkerType != config.Spawn || cfg.WorkerChuser == "" || os.Geteuid() != 0 {
-		return -1
-	}
-	a, err := account.Lookup(cfg.WorkerChuser, cfg.WorkerChgroup, os.Getuid(), os.Getgid())
-	if err != nil || a.Uid == 0 {
-		return -1 // the start of a worker says what is wrong
-	}
-	return int(a.Uid)
-}
-
-// allowed says who may use the socket manager's path, beside showing its token.
-func (h *house) allowed(uid uint32) bool {
-	return uid == 0 || uid == uint32(os.Geteuid()) || h.worker >= 0 && uid == uint32(h.worker)
-}
-
-// serverEnv is what a server process needs to know of the top beside its descriptors.
-func (h *house) serverEnv(cfg Config) []string {
-	if cfg.WorkerType != config.Spawn {
-		return nil
-	}
-	path, token, err := h.Manager()
-	if err != nil {
-		h.log.Errorf("open the socket manager for spawned commands: %v", err)
-		return nil
-	}
-	return []string{workers.EnvManagerPath + "=" + path, workers.EnvManagerToken + "=" + token}
-}
 
 func (h *house) Tail(inc messages.Incarnation) []string {
 	tail := make(chan []string, 1)

@@ -38,7 +38,7 @@ func supervisorOptions(app App, h *house, cfg Config, c messages.Configure) supe
 	return supervisor.SupervisorOptions{
 		Spawn: func(generation, n int, cfg config.Config, c messages.Configure) *actor.Props {
 			return spawner.ServerProps(generation, func() *procbridge.Image { return images.get(n) },
-				workers.Configured{Config: cfg, Version: c.Version, Body: c.Body}, h.serverEnv(cfg))
+				workers.Configured{Config: cfg, Version: c.Version, Body: c.Body})
 		},
 		Images: images, Timing: workers.ServerTiming, Started: app.ServerStarted,
 		Config: cfg, Body: c, Log: h.log,

@@ -3,6 +3,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -16,6 +17,9 @@ type User struct {
 // this user can reach. It gives the socket away, which only root can: see
 // GivePathTo.
 func (s *Server) OpenPathFor(u User) error {
+	if int64(u.UID) == int64(os.Geteuid()) {
+		return s.OpenPath("")
+	}
 	if err := s.openGenerated(&u); err != nil {
 		return err
 	}

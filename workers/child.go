@@ -187,6 +187,14 @@ func (h childHost) ListenPacket(network, address string, o sockets.ListenOptions
 	return client.ListenPacketContext(ctx, network, address, o)
 }
 
+func (h childHost) Manager() (path, token string, err error) {
+	client, err := h.client()
+	if err != nil {
+		return "", "", err
+	}
+	return client.Path()
+}
+
 // serve runs until the life has ended.
 func (c *child) serve() int {
 	commands := c.parent.Commands()

@@ -122,6 +122,10 @@ func (h *fakeHost) Listen(_, address string, o sockets.ListenOptions) (net.Liste
 	return h.listener, nil
 }
 
+func (h *fakeHost) Manager() (path, token string, err error) {
+	return "", "", errors.New("no socket manager in this test")
+}
+
 func (h *fakeHost) ListenPacket(string, string, sockets.ListenOptions) (net.PacketConn, error) {
 	return nil, errors.New("no datagrams in this test")
 }

@@ -39,6 +39,8 @@ type Self struct {
 type Host interface {
 	Listen(network, address string, o sockets.ListenOptions) (net.Listener, error)
 	ListenPacket(network, address string, o sockets.ListenOptions) (net.PacketConn, error)
+	// Manager is where programs that are no children of ours reach the socket manager.
+	Manager() (path, token string, err error)
 }
 
 // ID is the worker's number from 0 (the seed's worker_id).
@@ -95,7 +97,13 @@ const drainLimit = 10 * time.Second
 // answered until Run returns. The result is a
 // *sockets.DrainingPacketConn, whose PacketConn is the socket itself.
 func (s *Self) ListenPacket(network, address string) (net.PacketConn, error) {
-	o := s.defaults(sockets.ListenOptions{Slot: s.ID()})
+	return s.ListenPacketWith(network, address, sockets.ListenOptions{})
+}
+
+// ListenPacketWith is ListenPacket with options.
+func (s *Self) ListenPacketWith(network, address string, o sockets.ListenOptions) (net.PacketConn, error) {
+	o.Slot = s.ID()
+	o = s.defaults(o)
 	c, err := s.host.ListenPacket(network, address, o)
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
@@ -120,6 +128,17 @@ func (s *Self) defaults(o sockets.ListenOptions) sockets.ListenOptions {
 		o.Backlog = cfg.SocketBacklog
 	}
 	return o
+}
+
+// SocketManager is where programs outside the tree get sockets of the top process: the path
+// and the token are the arguments of sockets.Dial. Give them both in the environment only:
+// command lines are public. The path is opened when somebody asks for it; it is for root,
+// the user of the top process and that of worker_chuser.
+func (s *Self) SocketManager() (path, token string, err error) {
+	if path, token, err = s.host.Manager(); err != nil {
+		err = fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	return path, token, err
 }
 
 // Ready says that this worker may get traffic. Later calls do nothing.

@@ -12,12 +12,12 @@ import (
 )
 
 // ServerProps is the actor of a server process of a generation: the same program, started
-// in the role of a server. env is added to its environment.
-func (s *Spawner) ServerProps(generation int, image func() *procbridge.Image, c Configured, env []string) *actor.Props {
+// in the role of a server.
+func (s *Spawner) ServerProps(generation int, image func() *procbridge.Image, c Configured) *actor.Props {
 	inc := messages.ServerIncarnation(generation)
 	start := func() (actors.Child, error) {
 		return s.startOurs(inc, image, c, ourChild{
-			role: RoleServer, name: serverName(c.Config), env: append(withoutConfig(os.Environ()), env...),
+			role: RoleServer, name: serverName(c.Config), env: withoutConfig(os.Environ()),
 		})
 	}
 	return actors.NewProxy(actors.ProxyOptions{

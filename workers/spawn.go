@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -33,20 +35,16 @@ func (s *Spawner) spawnProps(inc messages.Incarnation, slot Slot, image func() *
 		if cmd.User == "" && cmd.Group == "" {
 			cmd.User, cmd.Group = c.Config.WorkerChuser, c.Config.WorkerChgroup
 		}
-		path, token, err := s.Top.Manager()
-		if err != nil {
-			return nil, fmt.Errorf("open the socket manager for spawned commands: %w", err)
-		}
-		manager := []string{EnvManagerPath + "=" + path, EnvManagerToken + "=" + token}
+		env := s.commandEnv(slot)
 		if cmd.Wire {
-			return s.startForeign(inc, slot, c, cmd, manager)
+			return s.startForeign(inc, slot, c, cmd, env)
 		}
 		body, err := json.Marshal(cmd)
 		if err != nil {
 			return nil, fmt.Errorf("encode the command: %w", err)
 		}
 		child, err := s.startOurs(inc, image, c, ourChild{
-			role: RoleWorker, name: processName(slot), env: append(childEnv(slot), manager...), command: body,
+			role: RoleWorker, name: processName(slot), env: env, command: body,
 		})
 		if err != nil {
 			return nil, err
@@ -54,6 +52,24 @@ func (s *Spawner) spawnProps(inc messages.Incarnation, slot Slot, image func() *
 		return kept{child}, nil
 	}
 	return s.proxy(inc, slot, c, start)
+}
+
+// commandEnv is a command's environment: a worker's, and where the socket manager is. Where
+// there is none it lacks that, and the log says so, once: most commands never ask.
+func (s *Spawner) commandEnv(slot Slot) []string {
+	env := slices.DeleteFunc(childEnv(slot), func(v string) bool { // of another engine, that has spawned this program
+		return strings.HasPrefix(v, EnvManagerPath+"=") || strings.HasPrefix(v, EnvManagerToken+"=")
+	})
+	path, token, err := s.Top.Manager()
+	if err == nil {
+		s.noManager.Store(nil)
+		return append(env, EnvManagerPath+"="+path, EnvManagerToken+"="+token)
+	}
+	why := err.Error()
+	if before := s.noManager.Swap(&why); before == nil || *before != why {
+		s.Log.Errorf("commands start without %s and %s: %s", EnvManagerPath, EnvManagerToken, why)
+	}
+	return env
 }
 
 // kept marks the process of a keeper.
@@ -72,7 +88,7 @@ func (s *Spawner) startForeign(inc messages.Incarnation, slot Slot, c Configured
 	}
 	return s.startWire(inc, c, procbridge.Command{
 		Path: cmd.Path, Args: append([]string{cmd.Path}, cmd.Args...), Dir: cmd.Dir, User: who, Batch: inBatches(c.Config),
-		Env:  append(append(childEnv(slot), env...), cmd.Env...),
+		Env:  append(env, cmd.Env...),
 		Info: map[string]string{InfoRole: RoleWorker, InfoApp: s.Code.Name},
 	}, nil)
 }

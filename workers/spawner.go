@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
@@ -45,8 +46,6 @@ type Top interface {
 	Adopt(messages.Incarnation, Handover) error
 	// Started says which pid an incarnation has.
 	Started(messages.Incarnation, int)
-	// Manager is where programs that are no children of ours reach the socket manager.
-	Manager() (path, token string, err error)
 	// Tail is what an incarnation printed last, after a short wait for it to arrive.
 	Tail(messages.Incarnation) []string
 }
@@ -136,6 +135,8 @@ type Spawner struct {
 	Program string
 	// TopPid is the pid of the top process.
 	TopPid int
+
+	noManager atomic.Pointer[string] // why, as logged last
 }
 
 // Props is the actor of one incarnation, of the type that the configuration says. image
