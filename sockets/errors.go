@@ -17,6 +17,9 @@ var (
 	// ErrTakenOver is a request for a new address to a Server whose sockets
 	// another one took over. What it had it still gives.
 	ErrTakenOver = errors.New("taken over by another socket manager")
+	// ErrMoving is a change of the sockets while another Server takes them over,
+	// or not: try again in a moment.
+	ErrMoving = errors.New("being taken over at this moment: try again")
 	// ErrOverlap is a request for an address that is not the same as, but
 	// would compete with, one that is open already.
 	ErrOverlap = errors.New("overlaps with an open address")
@@ -41,6 +44,7 @@ var (
 var codes = map[string]error{
 	"closed":      ErrClosed,
 	"takenover":   ErrTakenOver,
+	"moving":      ErrMoving,
 	"overlap":     ErrOverlap,
 	"denied":      ErrDenied,
 	"badrequest":  ErrBadRequest,

@@ -60,6 +60,7 @@ type item struct {
 	Inherited bool   `json:"inherited,omitempty"`
 	Pending   string `json:"pending,omitempty"` // inherited under this name, not asked for yet
 	File      string `json:"file,omitempty"`    // absolute path, to be removed in the end
+	Dir       string `json:"dir,omitempty"`     // of the path: likewise, made for it
 }
 
 // decodeRequest parses and checks a body. It must stand anything.
@@ -122,7 +123,7 @@ func (r *reply) check() error {
 
 func (it *item) check() error {
 	switch {
-	case it.Network == "" && *it != item{}:
+	case it.Network == "" && *it != item{Dir: it.Dir}, it.Network != "" && it.Dir != "":
 		return fmt.Errorf("an item without network: %w", ErrBadRequest)
 	case it.Network != "" && protoOf(it.Network) == "":
 		return fmt.Errorf("network %q: %w", clip(it.Network, 32), ErrBadRequest)
@@ -132,6 +133,8 @@ func (it *item) check() error {
 		return fmt.Errorf("backlog %d: %w", it.Backlog, ErrBadRequest)
 	case it.File != "" && !filepath.IsAbs(it.File):
 		return fmt.Errorf("file %q: %w", clip(it.File, 160), ErrBadRequest)
+	case it.Dir != "" && !filepath.IsAbs(it.Dir):
+		return fmt.Errorf("directory %q: %w", clip(it.Dir, 160), ErrBadRequest)
 	}
 	return nil
 }

@@ -32,6 +32,14 @@ type Options struct {
 	// Token, and without a path an error.
 	OnPath func() (path, token string, err error)
 
+	// NoTakeOver refuses TakeOver to whoever shows the token. Default false.
+	NoTakeOver bool
+
+	// OnTakenOver is told, in a goroutine of its own, that another Server has taken all
+	// sockets over, and which process it is in. From then on this one refuses what is
+	// new. nil tells nobody.
+	OnTakenOver func(by string)
+
 	// Inherited sockets satisfy a Listen on their address instead of a bind.
 	// The Server owns their files from NewServer on. See Activated.
 	Inherited []Inherited

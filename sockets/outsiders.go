@@ -53,7 +53,7 @@ func (s *Server) OpenPath(path string) error {
 	if err != nil {
 		return fmt.Errorf("sockets: open the socket manager at %s: %w", path, listenError("unix", path, err))
 	}
-	return s.acceptIn(ln, path, generated.of(path))
+	return s.acceptAt(ln, path, generated.of(path))
 }
 
 // openGenerated leaves nothing behind if it fails.
@@ -69,13 +69,8 @@ func (s *Server) openGenerated(who *User) error {
 	return nil
 }
 
-// acceptAt takes ln over and serves it.
-func (s *Server) acceptAt(ln *net.UnixListener, path string) error {
-	return s.acceptIn(ln, path, fileID{})
-}
-
-// acceptIn is acceptAt with a directory to be removed with the path.
-func (s *Server) acceptIn(ln *net.UnixListener, path string, dir fileID) error {
+// acceptAt takes ln over and serves it. dir is to be removed with the path.
+func (s *Server) acceptAt(ln *net.UnixListener, path string, dir fileID) error {
 	file, err := identify(path)
 	if err != nil {
 		_ = ln.Close()

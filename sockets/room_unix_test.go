@@ -3,6 +3,7 @@
 package sockets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 func init() {
 	roles["narrow client"] = narrowClientRole
 	roles["narrow owner"] = narrowOwnerRole
+	roles["narrow slots"] = narrowSlotsRole
 }
 
 // narrow leaves this process no room for another descriptor until widen is called.
@@ -123,4 +125,51 @@ func TestNoRoomCostsOneHand(t *testing.T) {
 	}
 	answersOnce(t, must(c.Listen("tcp", "127.0.0.1:0"))(t))
 	owner.end(t)
+}
+
+// narrowSlotsRole has room for one of the two sockets that a second slot needs.
+func narrowSlotsRole() error {
+	s := NewServer(Options{ReusePort: true})
+	for _, address := range []string{"127.0.0.1:0", "127.0.0.2:0"} {
+		fd, err := s.take(context.Background(), "tcp", address, ListenOptions{})
+		if err != nil {
+			return err
+		}
+		closeFD(fd)
+	}
+	room := make([]*os.File, 2) // what opening one takes
+	for i := range room {
+		var err error
+		if room[i], err = os.Open(os.DevNull); err != nil {
+			return err
+		}
+	}
+	widen, err := narrow()
+	if err != nil {
+		return err
+	}
+	closeAll(room)
+	few := s.SetSlots(2)
+	fmt.Println(errors.Is(few, syscall.EMFILE), s.Addresses()[0].Slots, s.Addresses()[1].Slots)
+	if err := widen(); err != nil {
+		return err
+	}
+	enough := s.SetSlots(2)
+	fmt.Println(enough, s.Addresses()[0].Slots, s.Addresses()[1].Slots)
+	return s.Close()
+}
+
+// A number of slots that can't be had leaves every address as it was.
+func TestSlotsAreRaisedEverywhereOrNowhere(t *testing.T) {
+	if !canSteer {
+		t.Skip("nothing is pinned here")
+	}
+	c := startChild(t, "narrow slots", nil, nil)
+	if got := c.line(t); got != "true 1 1" {
+		t.Errorf("without room: %s", got)
+	}
+	if got := c.line(t); got != "<nil> 2 2" {
+		t.Errorf("with room: %s", got)
+	}
+	c.end(t)
 }

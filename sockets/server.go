@@ -17,8 +17,8 @@ type Server struct {
 	opts Options
 
 	// mu guards what follows. It is held over bind and the like, which do not
-	// wait, and over a takeover, which has a deadline; not over look-ups of names,
-	// nor over what a socket file may need: another process's lock and an answer.
+	// wait; not over look-ups of names, nor over what a socket file may need
+	// (another process's lock and an answer), nor while others take over.
 	mu        sync.Mutex
 	entries   map[string]*entry // by key; two keys may share an entry
 	order     []*entry          // in the order they were opened
@@ -26,8 +26,10 @@ type Server struct {
 	slots     int // wanted, 0 until SetSlots
 	epoch     uint64
 	closed    bool
-	takenBy   string // who took over; "" nobody
+	moving    *handover // somebody may be about to take over
+	takenBy   string    // who took over; "" nobody
 	path      *pathSocket
+	pathDir   string // of a path that this one took over; "" if none was made for it
 
 	pmu   sync.Mutex
 	peers map[*conn]Peer // attached
@@ -121,7 +123,17 @@ func (s *Server) take(ctx context.Context, network, address string, o ListenOpti
 	return fd, listenError(network, address, err)
 }
 
+// find waits for the end of a handover if it has to open something.
 func (s *Server) find(ctx context.Context, network, address string, o ListenOptions) (int, error) {
+	for try := 1; ; try++ {
+		fd, err := s.tryFind(ctx, network, address, o)
+		if !errors.Is(err, ErrMoving) || try == tries || !s.settled(ctx) {
+			return fd, err
+		}
+	}
+}
+
+func (s *Server) tryFind(ctx context.Context, network, address string, o ListenOptions) (int, error) {
 	key := keyOf(network, address)
 	s.mu.Lock()
 	if e := s.entries[key]; e != nil {
@@ -145,7 +157,7 @@ func (s *Server) find(ctx context.Context, network, address string, o ListenOpti
 	return fd, err
 }
 
-// open is find for an address that is resolved.
+// open is tryFind for an address that is resolved.
 func (s *Server) open(key string, want spec, o ListenOptions) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,10 +196,13 @@ func (s *Server) Mark() {
 
 // Sweep closes every socket that nobody has asked for since Mark and returns
 // their names ("tcp 127.0.0.1:80"), for the log. Copies that somebody still has
-// stay open.
+// stay open. While others take over it closes none.
 func (s *Server) Sweep() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.moving != nil {
+		return nil
+	}
 	var names []string
 	for _, e := range append([]*entry(nil), s.order...) {
 		if e.asked != s.epoch {
@@ -200,7 +215,8 @@ func (s *Server) Sweep() []string {
 
 // Close closes all sockets and the path, ends all connections and waits for
 // their goroutines. Files of unix sockets are removed, unless another Server
-// took over or the file is not the one this Server made. Closing twice is fine.
+// took over or the file is not the one this Server made; who is about to take over
+// does not get them any more. Closing twice is fine.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -208,6 +224,12 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
+	if h := s.moving; h != nil {
+		s.mu.Unlock()
+		h.conn.close()
+		<-h.over
+		s.mu.Lock()
+	}
 	for _, e := range append([]*entry(nil), s.order...) {
 		s.drop(e)
 	}
@@ -236,6 +258,8 @@ func (s *Server) usable() error {
 	switch {
 	case s.closed:
 		return fmt.Errorf("the socket manager is %w", ErrClosed)
+	case s.moving != nil:
+		return fmt.Errorf("the sockets are %w", ErrMoving)
 	case s.takenBy != "":
 		return fmt.Errorf("%w (%s): ask there", ErrTakenOver, s.takenBy)
 	}

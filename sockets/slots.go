@@ -19,15 +19,8 @@ func (s *Server) SetSlots(n int) error {
 	n = max(n, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.usable(); err != nil {
+	if err := s.growAll(n); err != nil {
 		return fmt.Errorf("sockets: set %d slots: %w", n, err)
-	}
-	for _, e := range s.order {
-		if e.pinned {
-			if err := grow(e, n); err != nil {
-				return fmt.Errorf("sockets: set %d slots: %w", n, listenError(e.network, e.address, err))
-			}
-		}
 	}
 	s.slots = n
 	for _, e := range s.order {
@@ -36,6 +29,40 @@ func (s *Server) SetSlots(n int) error {
 		}
 	}
 	return nil
+}
+
+// growAll opens what n slots lack, or nothing. Where nothing is pinned there is nothing to
+// open, nor anything that another Server could have taken over.
+func (s *Server) growAll(n int) error {
+	if !slices.ContainsFunc(s.order, func(e *entry) bool { return e.pinned }) && !s.closed {
+		return nil
+	}
+	if err := s.usable(); err != nil {
+		return err
+	}
+	grown := map[*entry]int{}
+	for _, e := range s.order {
+		if !e.pinned {
+			continue
+		}
+		before := len(e.fds)
+		if err := grow(e, n); err != nil {
+			for other, before := range grown {
+				other.shrink(before)
+			}
+			return listenError(e.network, e.address, err)
+		}
+		grown[e] = before
+	}
+	return nil
+}
+
+// shrink closes sockets, the last first, that nobody has a copy of yet.
+func (e *entry) shrink(n int) {
+	for last := len(e.fds) - 1; last >= n; last-- {
+		closeFD(e.fds[last])
+		e.fds = e.fds[:last]
+	}
 }
 
 // UnusedSlots lists the slots that SetSlots has dropped and nobody has released yet,
@@ -103,6 +130,9 @@ func (s *Server) attached(slot int) bool {
 func (s *Server) ReleaseSlot(slot int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.moving != nil {
+		return fmt.Errorf("sockets: release slot %d: they are %w", slot, ErrMoving)
+	}
 	if s.usable() != nil {
 		return nil
 	}
@@ -195,10 +225,7 @@ func grow(e *entry, n int) error {
 	for len(e.fds) < n {
 		fd, _, err := bind(e.bound, e.opts, true)
 		if err != nil {
-			for i := len(e.fds) - 1; i >= before; i-- {
-				closeFD(e.fds[i])
-			}
-			e.fds = e.fds[:before]
+			e.shrink(before)
 			return err
 		}
 		e.fds = append(e.fds, fd)

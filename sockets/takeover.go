@@ -1,15 +1,12 @@
 package sockets
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 )
 
@@ -17,8 +14,9 @@ import (
 // and the path itself, with the token, in one transaction (the seed's
 // share_sockets_with_another_server). No connection is lost and none refused
 // meanwhile. Afterwards the old one removes no files, gives what it had to its
-// own peers, and refuses new addresses with ErrTakenOver. If anything fails the
-// old one goes on as before, and the error says why. o.Token is ignored.
+// own peers, and refuses new addresses with ErrTakenOver; it is told by
+// Options.OnTakenOver. One with NoTakeOver refuses. If anything fails the old one
+// goes on as before, and the error says why. o.Token is ignored.
 func TakeOver(path, token string, o Options) (*Server, error) {
 	o.Token = token
 	s := NewServer(o)
@@ -70,7 +68,17 @@ func (s *Server) receive(c *conn, path string) error {
 	if _, err := readReply(c, r.ID, s.soon(), s.opts.RequestTimeout); err != nil {
 		return errors.Join(err, closePath(ln))
 	}
-	return s.acceptAt(ln, path)
+	return s.acceptAt(ln, path, directoryOf(path, s.pathDir))
+}
+
+// directoryOf is dir if it was made for the path.
+func directoryOf(path, dir string) fileID {
+	id, err := identify(dir)
+	abs, err2 := filepath.Abs(path)
+	if dir == "" || err != nil || err2 != nil || id.path != filepath.Dir(abs) || !id.info.IsDir() {
+		return fileID{}
+	}
+	return id
 }
 
 func closePath(ln *net.UnixListener) error {
@@ -93,7 +101,7 @@ func readReply(c *conn, id uint64, first time.Time, rest time.Duration) (answer,
 		closeFDs(f.fds)
 		return answer{}, err
 	}
-	a, err := answer{reply: r, fds: f.fds}.checked()
+	a, err := answer{reply: r, fds: f.fds, lost: f.lost}.checked()
 	if err == nil && a.ID != id {
 		closeFDs(a.fds)
 		return answer{}, fmt.Errorf("a reply to %d instead of %d: %w", a.ID, id, ErrBadRequest)
@@ -115,6 +123,7 @@ func (s *Server) receiveItems(a answer, ln *net.UnixListener) (*net.UnixListener
 			err = s.receiveItem(it, a.fds[i])
 		case ln == nil:
 			ln, err = pathListener(a.fds[i])
+			s.pathDir = it.Dir
 		default:
 			closeFD(a.fds[i])
 			err = fmt.Errorf("a second path: %w", ErrBadRequest)
@@ -207,81 +216,4 @@ func (s *Server) forget() {
 	s.takenBy = "nobody"
 	s.mu.Unlock()
 	_ = s.Close()
-}
-
-// giveAway is the old one's side. The lock is held throughout: nobody opens or
-// closes anything meanwhile. Until the last reply is written everything can be
-// undone by doing nothing.
-func (s *Server) giveAway(c *conn, r request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(); err != nil {
-		s.refuse(c, r.ID, err)
-		return
-	}
-	if err := s.sendAll(c, r.ID); err != nil {
-		s.refuse(c, r.ID, err)
-		return
-	}
-	f, err := c.read(s.soon(), s.opts.RequestTimeout)
-	if err != nil || f.kind != frameRequest {
-		return
-	}
-	commit, err := decodeRequest(f.body)
-	if err != nil || commit.Op != opCommit || commit.Token != s.opts.Token {
-		return
-	}
-	if err := c.sendJSON(frameReply, reply{ID: commit.ID}, nil, s.soon()); err != nil {
-		return
-	}
-	s.takenBy = "process " + strconv.Itoa(commit.Pid)
-	s.path.stop() // the new one accepts there by now; whom we got, ErrTakenOver sends on
-}
-
-// sendAll sends all sockets, the path first, in as many replies as it takes.
-func (s *Server) sendAll(c *conn, id uint64) error {
-	pathFD, err := dupConn(s.path.ln)
-	if err != nil {
-		return err
-	}
-	defer closeFD(pathFD)
-	items, all := s.inventory()
-	items, all = append([]item{{}}, items...), append([]int{pathFD}, all...)
-	for len(items) > 0 {
-		n := min(len(items), MaxFiles)
-		for n > 1 && !fits(id, items[:n]) {
-			n--
-		}
-		r := reply{ID: id, Items: items[:n], More: n < len(items)}
-		if err := c.sendJSON(frameReply, r, all[:n], s.soon()); err != nil {
-			return err
-		}
-		items, all = items[n:], all[n:]
-	}
-	return nil
-}
-
-// inventory lists all sockets in the order they were opened.
-func (s *Server) inventory() (items []item, fds []int) {
-	for _, e := range s.order {
-		for slot, fd := range e.fds {
-			it := item{
-				Network: e.network, Address: e.address, Slot: slot, Pinned: e.pinned, Steered: e.steered,
-				Backlog: e.opts.Backlog, ReuseAddr: e.opts.ReuseAddr, Inherited: e.inherited,
-			}
-			if !e.inherited && e.file.current() {
-				it.File = e.file.path
-			}
-			items, fds = append(items, it), append(fds, fd)
-		}
-	}
-	for _, in := range s.inherited {
-		items, fds = append(items, item{Network: in.spec.network, Pending: cmp.Or(in.name, "inherited")}), append(fds, in.fd)
-	}
-	return items, fds
-}
-
-func fits(id uint64, items []item) bool {
-	body, err := json.Marshal(reply{ID: id, Items: items, More: true})
-	return err == nil && len(body) <= MaxBody
 }

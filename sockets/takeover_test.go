@@ -175,22 +175,29 @@ func exportedTCP(t *testing.T) *os.File {
 	return fileOf(must(dupConn(ln.(*net.TCPListener)))(t), "listener")
 }
 
+// begun is a takeover that was offered everything and has not said yes.
+func begun(t *testing.T, s *Server, offered int) *conn {
+	t.Helper()
+	c := newConn(rawTo(t, s).(*net.UnixConn), false, true)
+	r := request{ID: 1, Op: opTakeOver, Token: s.Token()}
+	if err := c.sendJSON(frameRequest, r, nil, time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	a := must(readReply(c, r.ID, time.Now().Add(patience), patience))(t)
+	if len(a.fds) != offered { // the path and what is open
+		t.Errorf("%d descriptors", len(a.fds))
+	}
+	closeFDs(a.fds)
+	return c
+}
+
 // Whoever begins and does not commit changes nothing.
 func TestTakeOverThatBreaksOff(t *testing.T) {
 	s := opened(t, Options{RequestTimeout: 300 * time.Millisecond})
 	ln := must(s.Listen("tcp", "127.0.0.1:0", ListenOptions{}))(t)
 	defer ln.Close()
 	for i, hangUp := range []bool{true, false} {
-		c := newConn(rawTo(t, s).(*net.UnixConn), false, true)
-		r := request{ID: 1, Op: opTakeOver, Token: s.Token()}
-		if err := c.sendJSON(frameRequest, r, nil, time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		a := must(readReply(c, 1, time.Now().Add(patience), patience))(t)
-		if len(a.fds) != 2+i { // the path and what is open
-			t.Errorf("%d descriptors", len(a.fds))
-		}
-		closeFDs(a.fds)
+		c := begun(t, s, 2+i)
 		if hangUp {
 			c.close()
 		}
