@@ -48,3 +48,6 @@ func specOf(int) (spec, error) { return spec{}, ErrUnsupported }
 func acceptQueued(net.Listener) (net.Conn, error) { return nil, ErrUnsupported }
 
 func readable(net.PacketConn) bool { return false }
+
+// Pinned is false: there is nothing like it here.
+func Pinned(any) bool { return false }

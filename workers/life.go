@@ -30,10 +30,9 @@ type life struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	close  context.CancelFunc // of what the worker has opened by Self
-	timer  *time.Timer        // of ByRun
-	made   func()             // closes begun
-	begun  chan struct{}      // closed when there is a worker, or will be none
+	timer  *time.Timer   // of ByRun
+	made   func()        // closes begun
+	begun  chan struct{} // closed when there is a worker, or will be none
 
 	mu      sync.Mutex
 	worker  Worker
@@ -65,13 +64,11 @@ type birth struct {
 func newLife(b birth) *life {
 	l := &life{code: b.code, say: b.say, onExit: b.exited, crash: b.crash, version: b.version, queue: max(1, b.config.WorkerQueueSize), largest: b.config.WorkerMaxMessageSize}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
-	over, closeAll := context.WithCancel(context.Background())
-	l.close = closeAll
 	l.begun = make(chan struct{})
 	l.made = sync.OnceFunc(func() { close(l.begun) })
 	l.self = &Self{
 		incarnation: b.incarnation, logger: b.logger.WithFields(b.fields), shared: b.shared,
-		host: b.host, topPid: b.topPid, ctx: l.ctx, over: over, say: b.say,
+		host: b.host, topPid: b.topPid, ctx: l.ctx, say: b.say,
 	}
 	l.self.config.Store(&b.config)
 	return l
@@ -157,7 +154,7 @@ func (l *life) end(exit messages.Exit) {
 	l.mu.Unlock()
 	l.made()
 	l.cancel(&StopCause{Reason: "Run has returned"})
-	l.close()
+	l.self.opened.close()
 	for _, d := range left {
 		l.answer(d, nil, errEnded)
 	}

@@ -27,7 +27,7 @@ type Self struct {
 	host        Host
 	topPid      int
 	ctx         context.Context
-	over        context.Context // done after Run has returned
+	opened      opened
 	say         func(messages.Event)
 	ready       sync.Once
 	lastBeat    atomic.Int64 // nanoseconds, of monoStart
@@ -60,10 +60,15 @@ func (s *Self) Config() config.Config { return *s.config.Load() }
 // Logger writes to the engine's log, with the worker's id and incarnation as fields.
 func (s *Self) Logger() *logrus.Entry { return s.logger }
 
-// Listen returns a listener on a socket that the top process owns: all workers that ask
-// for the same address share one socket, and it stays open over every restart. It is
-// closed when the worker is told to stop; connections that nobody has accepted yet wait
-// for the other workers. Closing it earlier affects nobody else.
+// Listen returns a listener on a socket that the top process owns and that stays open over
+// every restart. Closing it affects nobody else.
+//
+// All workers that ask for an address share one socket: when this worker is told to stop, its
+// copy is closed, and connections that nobody has accepted yet wait for the other workers.
+// With socket_reuseport (TCP, on Linux) each worker has a socket of its own, on which nobody
+// else accepts: after the stop, Accept gives what is queued there, and then net.ErrClosed.
+// Keep calling it until then, as Serve does. A worker that is one too many (TTOU, a lower
+// workers key) waits up to 1.5 s more for connections that the kernel was just making.
 func (s *Self) Listen(network, address string) (net.Listener, error) {
 	return s.ListenWith(network, address, sockets.ListenOptions{})
 }
@@ -76,25 +81,65 @@ func (s *Self) ListenWith(network, address string, o sockets.ListenOptions) (net
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
 	}
-	if o.ReusePort { // this worker's own socket: nobody else accepts what is queued on it
-		d, err := sockets.NewDrainingListener(l, drainLimit)
-		if err != nil {
-			return nil, fmt.Errorf("worker %d: %w", s.ID(), errors.Join(err, l.Close()))
-		}
-		context.AfterFunc(s.ctx, d.Drain)
-		return d, nil
+	if sockets.Pinned(l) {
+		return s.pinned(l)
 	}
 	context.AfterFunc(s.ctx, func() { _ = l.Close() }) // closed by the worker already, at worst
+	if err := s.opened.add(l); err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
 	return l, nil
 }
 
-// drainLimit bounds how long a worker that stops goes on accepting what is queued on a
-// socket of its own.
-const drainLimit = 10 * time.Second
+const (
+	// drainLimit bounds how long a worker that stops goes on accepting what comes to a
+	// pinned socket, from which its next life accepts too.
+	drainLimit = 10 * time.Second
+	// handshakes is how long the last one who accepts from a pinned socket waits for
+	// connections that were being made when the kernel was told to steer new ones away: some
+	// round trips, or one packet that is lost and sent again after a second.
+	handshakes = 1500 * time.Millisecond
+)
 
-// ListenPacket is Listen for datagrams. The socket is shared like a listener's. When the
-// worker is told to stop, reading ends with net.ErrClosed; what was read can still be
-// answered until Run returns. The result is a
+// pinned takes l, the socket of this worker's slot, over: nobody else accepts what is queued
+// on it.
+func (s *Self) pinned(l net.Listener) (net.Listener, error) {
+	d, err := sockets.NewDrainingListener(l, drainLimit)
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), errors.Join(err, l.Close()))
+	}
+	if err := s.opened.add(d); err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	context.AfterFunc(s.ctx, func() { s.leave(d) })
+	return d, nil
+}
+
+// leave begins the end of accepting from a pinned socket.
+func (s *Self) leave(d *sockets.DrainingListener) {
+	if s.superfluous() {
+		d.DrainLast(handshakes, s.killLimit())
+		return
+	}
+	d.Drain()
+}
+
+// superfluous reports whether fewer workers are wanted than this one's slot needs: nobody
+// will follow it. What is wanted is told before the stop. Slot 0's sockets stay in any case.
+func (s *Self) superfluous() bool { return s.ID() >= max(1, s.Config().Workers) }
+
+// killLimit is how long a stop may take before it becomes an immediate one. Never is more
+// than anybody waits for.
+func (s *Self) killLimit() time.Duration {
+	if limit := s.Config().WorkerGracefulKillTimeout; limit >= 0 {
+		return limit
+	}
+	return 365 * 24 * time.Hour
+}
+
+// ListenPacket is Listen for datagrams. When the worker is told to stop, reading ends with
+// net.ErrClosed, of a socket of its own (socket_reuseport) after what is queued there; what
+// was read can still be answered until Run returns. The result is a
 // *sockets.DrainingPacketConn, whose PacketConn is the socket itself.
 func (s *Self) ListenPacket(network, address string) (net.PacketConn, error) {
 	return s.ListenPacketWith(network, address, sockets.ListenOptions{})
@@ -112,8 +157,10 @@ func (s *Self) ListenPacketWith(network, address string, o sockets.ListenOptions
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", s.ID(), errors.Join(err, c.Close()))
 	}
-	context.AfterFunc(s.over, func() { _ = d.Close() }) // closed by the worker already, at worst
-	if o.ReusePort {
+	if err := s.opened.add(d); err != nil {
+		return nil, fmt.Errorf("worker %d: %w", s.ID(), err)
+	}
+	if sockets.Pinned(c) {
 		context.AfterFunc(s.ctx, d.Drain)
 	} else {
 		context.AfterFunc(s.ctx, d.EndReading)

@@ -20,8 +20,11 @@ import (
 // connections: first the listener is closed; for drain_wait, answers carry "Connection:
 // close", so that clients leave by themselves; requests that are on their way are answered,
 // also on a new connection that has been silent for up to 5 s; then idle connections are
-// closed and the rest is waited for, hijacked ones and those given to Self.Track included, at most
-// worker_graceful_kill_timeout. Serve wraps srv.Handler and srv.ConnContext. For TLS, there is
+// closed and the rest is waited for, hijacked ones and those given to Self.Track included. All
+// that takes at most worker_graceful_kill_timeout, less a tenth of it or a second; then the rest
+// is cut off, and the error says how much that was. With socket_reuseport what is queued
+// is accepted before the listener is closed, also where l wraps the one from Self and has its
+// address. Serve wraps srv.Handler and srv.ConnContext. For TLS, there is
 // ServeTLS; of a listener that gives *tls.Conn, Serve does not know what is hijacked or new.
 func Serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener) error {
 	return serve(ctx, self, srv, l, srv.Serve)
@@ -73,28 +76,50 @@ func serve(ctx context.Context, self *Self, srv *http.Server, l net.Listener, ru
 		if ctx.Err() == nil {
 			return fmt.Errorf("serve %s: %w", l.Addr(), err)
 		}
+		served <- err
 	case <-ctx.Done():
-		if _, drains := l.(*sockets.DrainingListener); !drains {
-			_ = l.Close() // Self has closed it already if it came from there
-		}
-		<-served
 	}
-	return drain(self, srv, &conns, &coming)
-}
-
-func drain(self *Self, srv *http.Server, conns *sockets.Tracker, coming *unread) error {
-	cfg := self.Config()
-	wait := time.NewTimer(cfg.DrainWait)
-	defer wait.Stop()
-	<-wait.C
-	coming.await()
-	ctx, cancel := context.WithCancel(context.Background())
-	if limit := cfg.WorkerGracefulKillTimeout; limit >= 0 {
-		ctx, cancel = context.WithTimeout(ctx, limit)
-	}
+	// Whoever kills a worker that takes too long counts from the stop as well.
+	end, cancel := context.WithTimeout(context.Background(), self.cutAfter())
 	defer cancel()
-	if err := errors.Join(srv.Shutdown(ctx), conns.Drain(ctx), self.Drain(ctx)); err != nil {
+	self.endAccepting(end, srv, l, served)
+	coming.await(end)
+	if err := errors.Join(srv.Shutdown(end), conns.Drain(end), self.Drain(end)); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), srv.Close())
 	}
 	return nil
+}
+
+// cutAfter is how long a stop may take in all: a little less than after what the worker would
+// be killed, so that it can say itself what it has cut off.
+func (s *Self) cutAfter() time.Duration {
+	limit := s.killLimit()
+	return limit - min(limit/10, time.Second)
+}
+
+// endAccepting lets drain_wait pass meanwhile. From a pinned socket the queue is accepted first;
+// what is idle after drain_wait is closed although that goes on, since a listener that limits
+// its connections accepts no other for as long as those stay.
+func (s *Self) endAccepting(end context.Context, srv *http.Server, l net.Listener, served <-chan error) {
+	if d := s.opened.pinned(l); d != nil {
+		s.leave(d)
+	} else {
+		_ = l.Close() // Self has closed it already if it came from there
+	}
+	wait := time.NewTimer(s.Config().DrainWait)
+	defer wait.Stop()
+	passed := wait.C
+	for served != nil || passed != nil {
+		select {
+		case <-served:
+			served = nil
+		case <-passed:
+			passed = nil
+			if served != nil {
+				srv.SetKeepAlivesEnabled(false)
+			}
+		case <-end.Done():
+			return // Shutdown closes the listener
+		}
+	}
 }

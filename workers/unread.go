@@ -90,15 +90,17 @@ func (u *unread) handled(r *http.Request) {
 // of it any more. It is that of http.Server.
 const silence = 5 * time.Second
 
-// await waits until no request is on its way, or until nothing is expected any more. The
-// server accepts no more.
-func (u *unread) await() {
+// await waits until no request is on its way, until nothing is expected any more, or for end.
+// The server accepts no more.
+func (u *unread) await(end context.Context) {
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
 	for u.count.Load() > 0 {
 		select {
 		case <-u.none:
 		case <-timer.C:
+			return
+		case <-end.Done():
 			return
 		}
 	}
