@@ -98,9 +98,11 @@ func newestBackup(path string) (time.Time, error) {
 	if err != nil || len(names) == 0 {
 		return time.Time{}, err
 	}
-	_, prefix, ext := splitName(path)
-	stamp := strings.TrimPrefix(filepath.Base(names[len(names)-1]), prefix)
-	return time.Parse(backupTime, strings.TrimSuffix(stamp, ext))
+	stamp, ok := stampOf(path, filepath.Base(names[len(names)-1]))
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s is no old log", names[len(names)-1])
+	}
+	return stamp, nil
 }
 
 func exists(name string) bool {
@@ -223,23 +225,41 @@ func ignoreMissing(err error) error {
 
 // backups returns the backups of path, oldest first, without .gz and each once.
 func backups(path string) ([]string, error) {
-	dir, prefix, ext := splitName(path)
+	dir, _ := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(dir))
 	if err != nil {
 		return nil, fmt.Errorf("list old logs: %w", err)
 	}
 	var names []string
 	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), gzSuffix)
-		stamp, hasPrefix := strings.CutPrefix(name, prefix)
-		stamp, hasExt := strings.CutSuffix(stamp, ext)
-		if _, err := time.Parse(backupTime, stamp); err != nil || !hasPrefix || !hasExt {
-			continue
+		if name, ok := backupOf(path, e.Name()); ok && !e.IsDir() {
+			names = append(names, filepath.Join(dir, name))
 		}
-		names = append(names, filepath.Join(dir, name))
 	}
 	slices.Sort(names) // the stamps sort as text
 	return slices.Compact(names), nil
+}
+
+// backupOf tells whether a file beside path is one of its backups, and returns the backup's
+// name without .gz. It is all that stands between a stranger's file and its removal.
+func backupOf(path, name string) (string, bool) {
+	if _, ok := stampOf(path, name); ok { // also where the log itself is named .gz
+		return name, true
+	}
+	name, ok := strings.CutSuffix(name, gzSuffix)
+	if ok {
+		_, ok = stampOf(path, name)
+	}
+	return name, ok
+}
+
+// stampOf returns when a backup of path was made, if name is exactly that of one.
+func stampOf(path, name string) (time.Time, bool) {
+	_, prefix, ext := splitName(path)
+	stamp, hasPrefix := strings.CutPrefix(name, prefix)
+	stamp, hasExt := strings.CutSuffix(stamp, ext)
+	t, err := time.Parse(backupTime, stamp)
+	return t, hasPrefix && hasExt && err == nil && t.Format(backupTime) == stamp // Parse takes a comma, too
 }
 
 // compressFile replaces name by name.gz. The .gz appears only when complete, and

@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -168,7 +169,8 @@ func appendJSONValue(dst []byte, value any) []byte {
 	if err != nil {
 		return appendJSONString(dst, fmt.Sprint(value))
 	}
-	return append(dst, b...)
+	// What a MarshalJSON gives is checked for its syntax only.
+	return append(dst, bytes.ToValidUTF8(b, []byte("\ufffd"))...)
 }
 
 // marshal is json.Marshal for values of unknown quality: a panic of their

@@ -23,6 +23,9 @@ var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 // mark ends and begins the pieces of something that was cut.
 const mark = "..."
 
+// limits are in bytes, the newline of a record among them; only tests change them.
+type limits struct{ line, record int }
+
 // stream is one pipe with its goroutine.
 type stream struct {
 	c      *Collector
@@ -31,13 +34,14 @@ type stream struct {
 	life   *life
 	carry  []byte // a record or line whose end has not come yet
 	cut    bool   // carry continues something that was cut
+	limits limits
 
 	fields fieldSet // of captured lines
 	out    []byte   // captured lines, formatted; nil between reads
 }
 
 func newStream(c *Collector, src Stream, r *pipeReader, l *life) *stream {
-	s := &stream{c: c, src: src, reader: r, life: l}
+	s := &stream{c: c, src: src, reader: r, life: l, limits: limits{MaxLine, MaxRecord}}
 	if src.Kind == Records {
 		return s
 	}
@@ -89,6 +93,9 @@ func (s *stream) finish(err error) {
 		s.flush()
 	case len(s.carry) > 0:
 		// The process died within a write.
+		if len(s.carry) > s.limits.record-len(mark+"\n") {
+			s.cutRecord()
+		}
 		s.c.emit(append(s.carry, mark+"\n"...))
 	}
 	s.carry = nil
@@ -98,7 +105,8 @@ func (s *stream) finish(err error) {
 	}
 }
 
-// takeRecords passes whole records on and keeps the rest.
+// takeRecords passes whole records on and keeps the rest. Data that ends between two lines
+// of one record looks whole: then its lines are passed on apart, in their order.
 func (s *stream) takeRecords(data []byte) {
 	if len(s.carry) > 0 {
 		end := firstRecord(data)
@@ -111,22 +119,32 @@ func (s *stream) takeRecords(data []byte) {
 		s.dropCarry()
 		data = data[end:]
 	}
-	end := bytes.LastIndexByte(data, '\n') + 1
+	end := wholeRecords(data, len(data))
 	s.c.emit(data[:end])
 	s.keepRecord(data[end:])
 }
 
 // keepRecord appends to carry and cuts it when it gets too long.
 func (s *stream) keepRecord(data []byte) {
-	for len(s.carry)+len(data) > MaxRecord {
-		n := MaxRecord - len(s.carry)
+	for len(s.carry)+len(data) > s.limits.record {
+		n := s.limits.record - len(s.carry)
 		s.carry = append(s.carry, data[:n]...)
-		s.c.emit(append(s.carry, mark+"\n"...))
-		s.carry = append(s.carry[:0], continuation)
-		s.carry = append(s.carry, mark...)
+		s.cutRecord()
 		data = data[n:]
 	}
 	s.carry = append(s.carry, data...)
+}
+
+// cutRecord emits the beginning of carry, as much as a record may have.
+func (s *stream) cutRecord() {
+	n := runeStart(s.carry, s.limits.record-len(mark+"\n"))
+	if s.carry[n-1] == '\n' {
+		n-- // a mark in a line of its own would end the record
+	}
+	rest := append([]byte{continuation}, mark...)
+	rest = append(rest, s.carry[n:]...)
+	s.c.emit(append(s.carry[:n], mark+"\n"...))
+	s.carry = append(s.carry[:0], rest...)
 }
 
 // dropCarry keeps the memory of short records only.
@@ -161,8 +179,8 @@ func (s *stream) takeLines(data []byte) {
 // cutLine makes records of the beginning of a line that is too long and returns
 // its rest.
 func (s *stream) cutLine(line []byte) []byte {
-	for len(line) > MaxLine {
-		n := runeStart(line, MaxLine)
+	for len(line) > s.limits.line {
+		n := runeStart(line, s.limits.line)
 		s.record(line[:n], true)
 		line = line[n:]
 	}
