@@ -173,6 +173,31 @@ func TestSlotIsReleasedAfterItsLastLife(t *testing.T) {
 	tr.silent("the worker failed")
 }
 
+// Spawned commands that ask the socket manager have a socket each, too.
+func TestCommandsHaveTheirOwnPinnedSockets(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{"activated command", "command of the socket manager"} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			c := playing(t, role)
+			if role == "activated command" {
+				c.Listen = []string{"127.0.0.1:0"}
+			}
+			tr := spawn(t, c, pinned, keys{"workers": 3})
+			tr.serving(3)
+			eventually(t, "all commands serve", func() bool { return count(tr.log.read(), "serving on ") == 3 })
+			served := map[string]int{}
+			for range 60 {
+				served[field(tr.mustGet("/"), "worker")]++
+			}
+			t.Logf("60 requests over 3 commands: %v", served)
+			if len(served) != 3 {
+				t.Errorf("served: %v", served)
+			}
+		})
+	}
+}
+
 // greeted is a connection that a worker has accepted and waits on.
 type greeted struct {
 	net.Conn

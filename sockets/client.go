@@ -25,6 +25,7 @@ var never time.Time
 // Client and of nobody else. Replies are matched by id, so a late one is dropped.
 type Client struct {
 	dial func() (*link, error) // of outsiders: to reconnect; nil for attached ones
+	slot int                   // of requests that name none
 
 	mu     sync.Mutex
 	link   *link
@@ -171,6 +172,9 @@ func (c *Client) current() (*link, error) {
 
 // ask requests one descriptor.
 func (c *Client) ask(ctx context.Context, network, address string, o ListenOptions) (int, error) {
+	if o.Slot == 0 {
+		o.Slot = c.slot
+	}
 	a, err := c.roundTrip(ctx, request{
 		Op: opListen, Network: network, Address: address,
 		Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Slot: o.Slot,

@@ -4,14 +4,23 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
 )
+
+// EnvWorkerID is the number of the worker that a spawned command is.
+const EnvWorkerID = "SERVERENGINE_WORKER_ID"
 
 // Dial connects an outsider to the Server at path and shows the token. A wrong
 // token or user is ErrDenied, here and not first at Listen. The Client connects
 // anew by itself when its connection is gone, so one that is idle for long may be
 // evicted without harm.
+//
+// Of pinned sockets it gets those of the slot that EnvWorkerID says, if that is set
+// in this process's environment, else those of slot 0. ListenOptions.Slot can name
+// another one.
 func Dial(path, token string) (*Client, error) {
-	c := &Client{dial: func() (*link, error) { return dialLink(path, token) }}
+	c := &Client{dial: func() (*link, error) { return dialLink(path, token) }, slot: slotOfEnvironment()}
 	l, err := c.dial()
 	if err != nil {
 		return nil, err
@@ -24,6 +33,15 @@ func Dial(path, token string) (*Client, error) {
 		return nil, fmt.Errorf("sockets: ask the socket manager at %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// slotOfEnvironment is 0 where there is no number of a worker.
+func slotOfEnvironment() int {
+	n, err := strconv.Atoi(os.Getenv(EnvWorkerID))
+	if err != nil || n < 0 || n >= maxSlots {
+		return 0
+	}
+	return n
 }
 
 // dialLink connects to the path.

@@ -43,7 +43,9 @@
 // ends; once nobody has a copy any more, ReleaseSlot(3) closes. A datagram socket
 // stays open instead, steered around, and is slot 3's again after SetSlots(4).
 // What it costs: a slot without a living worker strands its share of the
-// connections until it is back. Where there is no steering (everything but
+// connections until it is back. An outsider names its slot (Dial takes it from
+// SERVERENGINE_WORKER_ID): all that name none are slot 0, and the others then have
+// nobody. Where there is no steering (everything but
 // Linux) ReusePort is the shared socket, which loses nothing either. On a
 // Linux that refuses the program (before 4.5, or a seccomp filter) the kernel
 // spreads by its own hash over all open sockets, and lowering the number of

@@ -98,7 +98,8 @@ type ListenOptions struct {
 	// TCP and UDP on Linux; elsewhere the socket is shared.
 	ReusePort bool
 	// Slot is whose socket is meant with ReusePort, from 0. A peer attached
-	// with a Slot of 0 or more always gets its own.
+	// with a Slot of 0 or more always gets its own, and 0 of a Client from Dial
+	// is the one that Dial says.
 	Slot int
 }
 

@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A slot that is released while somebody still accepts from it is closed for him, and not
@@ -159,4 +161,37 @@ func TestOldOwnerReleasesNothing(t *testing.T) {
 			t.Fatalf("connection %d: %v", i, err)
 		}
 	}
+}
+
+// A command that asks by the path gets the socket of the worker that it is.
+func TestOutsiderGetsItsWorkersSlot(t *testing.T) {
+	s := opened(t, Options{ReusePort: true})
+	if err := s.SetSlots(3); err != nil {
+		t.Fatal(err)
+	}
+	_ = pinnedAddr(t, s)
+	for _, c := range []struct {
+		env       string
+		ask, want int
+	}{{"2", 0, 2}, {"2", 1, 1}, {"0", 0, 0}, {"", 0, 0}, {"x", 0, 0}, {"-1", 0, 0}, {"99999", 0, 0}} {
+		t.Setenv(EnvWorkerID, c.env)
+		ln := must(dialed(t, s).ListenWith("tcp", "127.0.0.1:0", ListenOptions{Slot: c.ask}))(t)
+		got := must(dupConn(ln.(*net.TCPListener)))(t)
+		s.mu.Lock()
+		if fd := s.order[0].fds[c.want]; inode(t, got) != inode(t, fd) {
+			t.Errorf("%s=%q, slot %d: not the socket of slot %d", EnvWorkerID, c.env, c.ask, c.want)
+		}
+		s.mu.Unlock()
+		closeFD(got)
+		_ = ln.Close()
+	}
+}
+
+func inode(t *testing.T, fd int) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
 }

@@ -18,7 +18,8 @@ type Code struct {
 
 // Command is what a spawn worker runs. What it prints becomes lines of the log; it gets the
 // worker's number as SERVERENGINE_WORKER_ID and the socket manager's address and token as
-// SERVERENGINE_SOCKETMANAGER_PATH and SERVERENGINE_SOCKETMANAGER_TOKEN.
+// SERVERENGINE_SOCKETMANAGER_PATH and SERVERENGINE_SOCKETMANAGER_TOKEN. With socket_reuseport a
+// request there has to name the worker's number as its slot; sockets.Dial does it by itself.
 type Command struct {
 	Path string   // of the program; one without a slash is looked up in PATH
 	Args []string // without the program's name

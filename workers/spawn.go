@@ -12,11 +12,12 @@ import (
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/procbridge"
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 // Variables of a spawned command's environment.
 const (
-	EnvWorkerID     = "SERVERENGINE_WORKER_ID"
+	EnvWorkerID     = sockets.EnvWorkerID
 	EnvManagerPath  = "SERVERENGINE_SOCKETMANAGER_PATH"
 	EnvManagerToken = "SERVERENGINE_SOCKETMANAGER_TOKEN"
 )
