@@ -97,8 +97,8 @@ func (s *Server) copyOf(e *entry, slot int) (int, error) {
 	return dupFD(e.fds[slot])
 }
 
-// drop closes e and forgets it. Call it with mu held.
-func (s *Server) drop(e *entry) {
+// drop closes e and forgets it. The error says that its file stays. Call it with mu held.
+func (s *Server) drop(e *entry) error {
 	closeFDs(e.fds)
 	e.fds = nil
 	s.order = slices.DeleteFunc(s.order, func(o *entry) bool { return o == e })
@@ -107,9 +107,13 @@ func (s *Server) drop(e *entry) {
 			delete(s.entries, k)
 		}
 	}
-	if s.takenBy == "" && !e.inherited {
-		e.file.remove()
+	if s.takenBy != "" || e.inherited {
+		return nil
 	}
+	if err := e.file.remove(); err != nil {
+		return fmt.Errorf("sockets: the file of %s stays, since this user may not remove it from its directory: %w", e.bound, err)
+	}
+	return nil
 }
 
 // errNoIdentity is a path that vanished between bind and lstat.

@@ -125,7 +125,7 @@ func (d *directories) of(path string) fileID {
 // remove forgets a directory, and removes it if it is empty, unless keep.
 func (d *directories) remove(id fileID, keep bool) {
 	if !keep {
-		id.remove()
+		_ = id.remove() // it stays if it is not empty
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

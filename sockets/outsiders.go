@@ -89,7 +89,7 @@ func (s *Server) acceptAt(ln *net.UnixListener, path string, dir fileID) error {
 	s.mu.Unlock()
 	if err != nil {
 		_ = ln.Close()
-		file.remove()
+		_ = file.remove()
 		return fmt.Errorf("sockets: open the socket manager at %s: %w", path, err)
 	}
 	go func() {
@@ -203,11 +203,12 @@ func (p *pathSocket) close(keep bool) error {
 		o.conn.close()
 	}
 	p.mu.Unlock()
+	var err error
 	if !keep {
-		p.file.remove()
+		err = p.file.remove()
 	}
 	generated.remove(p.dir, keep)
-	return nil
+	return err
 }
 
 // serveOutsider ends with the first request that is not in order.

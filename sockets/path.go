@@ -47,8 +47,13 @@ func (f fileID) current() bool {
 	return err == nil && os.SameFile(f.info, now)
 }
 
-func (f fileID) remove() {
-	if f.current() {
-		_ = os.Remove(f.path)
+// remove leaves alone what is not that file any more.
+func (f fileID) remove() error {
+	if !f.current() {
+		return nil
 	}
+	if err := os.Remove(f.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

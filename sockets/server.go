@@ -207,7 +207,7 @@ func (s *Server) Sweep() []string {
 	for _, e := range append([]*entry(nil), s.order...) {
 		if e.asked != s.epoch {
 			names = append(names, e.network+" "+e.bound.address())
-			s.drop(e)
+			_ = s.drop(e) // a file that stays is taken for dead by the next who binds
 		}
 	}
 	return names
@@ -216,7 +216,8 @@ func (s *Server) Sweep() []string {
 // Close closes all sockets and the path, ends all connections and waits for
 // their goroutines. Files of unix sockets are removed, unless another Server
 // took over or the file is not the one this Server made; who is about to take over
-// does not get them any more. Closing twice is fine.
+// does not get them any more. The error names files that this user may not remove.
+// Closing twice is fine.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -230,8 +231,9 @@ func (s *Server) Close() error {
 		<-h.over
 		s.mu.Lock()
 	}
+	var errs []error
 	for _, e := range append([]*entry(nil), s.order...) {
-		s.drop(e)
+		errs = append(errs, s.drop(e))
 	}
 	for _, in := range s.inherited {
 		closeFD(in.fd)
@@ -240,9 +242,8 @@ func (s *Server) Close() error {
 	path, keep := s.path, s.takenBy != ""
 	s.mu.Unlock()
 
-	var err error
 	if path != nil {
-		err = path.close(keep)
+		errs = append(errs, path.close(keep))
 	}
 	s.pmu.Lock()
 	for c := range s.peers {
@@ -250,7 +251,7 @@ func (s *Server) Close() error {
 	}
 	s.pmu.Unlock()
 	s.wg.Wait()
-	return err
+	return errors.Join(errs...)
 }
 
 // usable says why nothing new can be opened. Call it with mu held.

@@ -43,6 +43,10 @@ func reachable(string, User) error { return nil }
 
 func (p *pathSocket) giveFiles(User) error { return ErrUnsupported }
 
+func chownSocket(int, int, int) error { return ErrUnsupported }
+
+func (f fileID) chown(int, int) error { return ErrUnsupported }
+
 func specOf(int) (spec, error) { return spec{}, ErrUnsupported }
 
 func acceptQueued(net.Listener) (net.Conn, error) { return nil, ErrUnsupported }
