@@ -16,6 +16,7 @@ import (
 
 func init() {
 	roles["turns"] = func() { run(appOf(turns)) }
+	roles["datagram turns"] = func() { run(appOf(datagramTurns)) }
 	roles["echo"] = func() { run(appOf(echo)) }
 }
 
@@ -51,6 +52,35 @@ func turns(ctx context.Context, self *serverengine.Self) error {
 		}
 		fmt.Fprintf(c, "worker=%d pid=%d reuseport=%t\n", self.ID(), os.Getpid(), self.Config().SocketReuseport)
 		_, _ = io.Copy(io.Discard, c) // until the client has gone, however it goes
+		c.Close()
+	}
+}
+
+// datagramTurns is a worker that serves one datagram after another: it connects to where the
+// datagram says, tells who it is and waits until the other side has gone.
+func datagramTurns(ctx context.Context, self *serverengine.Self) error {
+	_, address := addressOf(self)
+	pc, err := self.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	self.Logger().Infof("serving on %s", pc.LocalAddr())
+	self.Ready()
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := pc.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, err := net.Dial("tcp", string(buf[:n]))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c, "worker=%d pid=%d\n", self.ID(), os.Getpid())
+		_, _ = io.Copy(io.Discard, c) // until the other side has gone, however it goes
 		c.Close()
 	}
 }

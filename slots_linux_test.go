@@ -1,7 +1,6 @@
 package serverengine_test
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // socketsAt counts the listening sockets of a port.
@@ -156,7 +154,7 @@ func TestSlotIsReleasedAfterItsLastLife(t *testing.T) {
 	tr.leaves(2)
 	served := map[string]int{}
 	for _, g := range append(first, second...) {
-		g.close()
+		g.Close()
 		served[g.worker]++
 	}
 	for range 16 {
@@ -164,7 +162,7 @@ func TestSlotIsReleasedAfterItsLastLife(t *testing.T) {
 		if g.err != nil {
 			t.Fatalf("a queued connection: %v", g.err)
 		}
-		g.close()
+		g.Close()
 		served[g.worker]++
 	}
 	t.Logf("20 connections over 2 workers: %v", served)
@@ -197,18 +195,3 @@ func TestCommandsHaveTheirOwnPinnedSockets(t *testing.T) {
 		})
 	}
 }
-
-// greeted is a connection that a worker has accepted and waits on.
-type greeted struct {
-	net.Conn
-	worker string
-	err    error
-}
-
-func greetingOf(c net.Conn) *greeted {
-	_ = c.SetDeadline(time.Now().Add(patience)) // a socket takes one
-	line, err := bufio.NewReader(c).ReadString('\n')
-	return &greeted{c, field(line, "worker"), err}
-}
-
-func (g *greeted) close() { g.Conn.Close() }
