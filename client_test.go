@@ -160,7 +160,8 @@ func (g *gate) open() {
 // library does: what breaks shows.
 type conn struct {
 	net.Conn
-	r *bufio.Reader
+	r   *bufio.Reader
+	pid string // of the worker that has answered on it
 }
 
 func dial(address string) (*conn, error) {
@@ -168,7 +169,7 @@ func dial(address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReader(c)}, nil
+	return &conn{Conn: c, r: bufio.NewReader(c)}, nil
 }
 
 // get reports also whether the server keeps the connection.
@@ -250,6 +251,13 @@ func (l *load) lost(err error) bool {
 	return false
 }
 
+// brokenOn is a request that broke on a connection of this worker; of none that is known if it
+// was the first one there.
+type brokenOn struct {
+	error
+	pid string
+}
+
 func (l *load) failed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -261,12 +269,13 @@ func (l *load) ask(c *conn) *conn {
 	body, keep, err := c.get("/")
 	if err != nil {
 		c.Close()
-		l.failed(err)
+		l.failed(brokenOn{err, c.pid})
 		return nil
 	}
 	l.answered.Add(1)
+	c.pid = field(body, "pid")
 	l.mu.Lock()
-	l.pids[field(body, "pid")]++
+	l.pids[c.pid]++
 	l.mu.Unlock()
 	if !keep || !l.keep {
 		c.Close()
