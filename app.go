@@ -46,6 +46,13 @@ type App struct {
 	// seed's after_start of the server module).
 	ServerStarted func(pid int)
 
+	// ShareSockets lets another program take all sockets over by sockets.TakeOver (the
+	// seed's share_sockets_with_another_server), with what Server.SocketManager tells. The
+	// log says when it was done: from then on there is no new address here, so stop this
+	// server when the other one serves. Default: false, since every spawned command has
+	// the token.
+	ShareSockets bool
+
 	// Logger is a logger of your own for the process that calls Run, with its hooks and
 	// formatter (the seed's logger). Its output becomes the engine's log. Default: one in
 	// the seed's format.

@@ -92,7 +92,7 @@ func openTop(app App, cfg Config, caught *actors.Caught, daemon bool) (*opened, 
 	if err != nil {
 		return nil, err
 	}
-	h, err := newHouse(cfg, false)
+	h, err := newHouse(app, cfg, false)
 	if err != nil {
 		return nil, errors.Join(err, pid.remove())
 	}
@@ -146,7 +146,7 @@ func openGuest(app App, source Source) (*opened, error) {
 	if err := guestCheck(cfg); err != nil {
 		return nil, err
 	}
-	h, err := newHouse(cfg, true)
+	h, err := newHouse(app, cfg, true)
 	if err != nil {
 		return nil, err
 	}

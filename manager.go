@@ -54,6 +54,11 @@ func (h *house) Manager() (path, token string, err error) {
 	return h.sockets.Path(), h.sockets.Token(), nil
 }
 
+// takenOver is told that another program has all sockets now.
+func (h *house) takenOver(by string) {
+	h.log.Warnf("the sockets were taken over by %s: there is no new address here any more, nor, with socket_reuseport, another number of workers. Stop this server when the other one serves", by)
+}
+
 // account is who that is; this process's user where only root could give anything to
 // somebody else, or where there is no such user: then the start of a worker says so.
 func (w workerUser) account() sockets.User {

@@ -18,7 +18,14 @@ import (
 	"github.com/serverengine/serverengine-go/sockets"
 )
 
-func init() { roles["tells the path"] = func() { run(tellingApp()) } }
+func init() {
+	roles["tells the path"] = func() { run(tellingApp()) }
+	roles["shares its sockets"] = func() {
+		app := tellingApp()
+		app.ShareSockets = true
+		run(app)
+	}
+}
 
 // tellingApp tells where the socket manager is, as the server and as each worker.
 func tellingApp() serverengine.App {
@@ -220,5 +227,37 @@ func TestCommandsStartWithoutTheSocketManager(t *testing.T) {
 			t.Errorf("it says so %d times", n)
 		}
 		tr.says("path= token=")
+	}
+}
+
+// Nobody takes the sockets over, unless the program is for that: then the log says so.
+func TestTakingOverTheSocketsOfAServer(t *testing.T) {
+	t.Parallel()
+	for role, allowed := range map[string]bool{"tells the path": false, "shares its sockets": true} {
+		tr := start(t, role, keys{"worker_type": "process", "workers": 1})
+		r := tr.says("worker: path=")
+		path, token := field(r.Msg, "path"), field(r.Msg, "token")
+		s, err := sockets.TakeOver(path, token, sockets.Options{})
+		if !allowed {
+			if !errors.Is(err, sockets.ErrDenied) {
+				t.Fatalf("%s: %v", role, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.says(fmt.Sprintf("the sockets were taken over by process %d", os.Getpid()))
+		tr.signal(syscall.SIGTERM)
+		tr.exits(0)
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("the path is gone: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("it is left behind: %v", err)
+		}
 	}
 }

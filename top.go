@@ -35,7 +35,7 @@ type house struct {
 
 // newHouse makes a house with its listening sockets, those of the listen key bound: before
 // privileges are dropped, since they may be ports that only root may bind.
-func newHouse(cfg Config, guest bool) (*house, error) {
+func newHouse(app App, cfg Config, guest bool) (*house, error) {
 	h := &house{}
 	h.manager.follow(cfg)
 	var inherited []sockets.Inherited
@@ -48,6 +48,7 @@ func newHouse(cfg Config, guest bool) (*house, error) {
 	h.sockets = sockets.NewServer(sockets.Options{
 		Inherited: inherited, OnHand: h.handed, OnGone: h.gone, OnLost: h.lost, OnPath: h.Manager,
 		ReusePort: cfg.SocketReuseport, Backlog: cfg.SocketBacklog, // whoever asks, and however
+		NoTakeOver: !app.ShareSockets, OnTakenOver: h.takenOver,
 	})
 	if err := errors.Join(h.sockets.SetSlots(cfg.Workers), h.bind(cfg)); err != nil {
 		return nil, errors.Join(err, h.sockets.Close())
