@@ -107,7 +107,7 @@ func openTop(app App, cfg Config, caught *actors.Caught, daemon bool) (*opened, 
 func (h *house) settle(app App, cfg Config, daemon bool) error {
 	// Before privileges drop: after that a process may not name itself.
 	named := nameTop(cfg)
-	if err := dropPrivileges(cfg, h.pid); err != nil {
+	if err := dropPrivileges(cfg, h.give); err != nil {
 		return err
 	}
 	if daemon {

@@ -13,8 +13,9 @@ import (
 )
 
 // dropPrivileges makes this process the user, group and umask that the configuration says,
-// in the order group, supplementary groups, user, and verifies it. pid is given away first.
-func dropPrivileges(cfg Config, pid *pidFile) error {
+// in the order group, supplementary groups, user, and verifies it. Before that, give gives
+// away what the user has to own.
+func dropPrivileges(cfg Config, give func(uid, gid int) error) error {
 	if cfg.Chumask != config.NoUmask {
 		syscall.Umask(int(cfg.Chumask))
 	}
@@ -28,8 +29,8 @@ func dropPrivileges(cfg Config, pid *pidFile) error {
 	if alreadyIs(a) {
 		return nil
 	}
-	if err := pid.give(int(a.Uid), int(a.Gid)); err != nil {
-		return privilegeError(cfg, fmt.Errorf("give the pid file away: %w", err), "only root can change user or group")
+	if err := give(int(a.Uid), int(a.Gid)); err != nil {
+		return privilegeError(cfg, err, "only root can change user or group")
 	}
 	if err := become(a); err != nil {
 		return privilegeError(cfg, err, "only root can change user or group: start as root, or leave the keys out")

@@ -125,8 +125,14 @@ func (e *engine) refused(ctx actor.Context, err error, requests []request) {
 }
 
 func (e *engine) apply(ctx actor.Context, cfg Config, requests []request) {
-	e.size.loaded(cfg.Workers)
-	cfg.Workers = e.size.wanted
+	size := e.size
+	size.loaded(cfg.Workers)
+	cfg.Workers = size.wanted
+	if err := e.resize(cfg.Workers); err != nil {
+		e.refused(ctx, err, requests)
+		return
+	}
+	e.size = size
 	changes := config.Diff(e.cfg, cfg)
 	applied := messages.ConfigApplied{}
 	for _, c := range changes {
@@ -195,14 +201,19 @@ func (e *engine) swap(ctx actor.Context, cfg Config, cause messages.Cause) {
 		e.log.Errorf("reload refused: encode the configuration: %v", err)
 		return
 	}
-	if cfg.Workers != e.cfg.Workers {
-		e.house.resize(cfg.Workers)
-	}
 	e.cfg = cfg
 	e.manager.follow(cfg)
 	e.desk.version++
 	e.census.configured(cfg, e.desk.version)
 	ctx.Send(e.server, messages.Configure{Version: e.desk.version, Body: body, Cause: cause})
+}
+
+// resize makes room for another number of workers, before it is in force.
+func (e *engine) resize(workers int) error {
+	if workers == e.cfg.Workers {
+		return nil
+	}
+	return e.house.resize(workers)
 }
 
 // followLog reopens the log with the configuration in force, in a goroutine.
@@ -225,7 +236,11 @@ func (e *engine) scale(ctx actor.Context, n int) {
 	}
 	cfg := e.cfg
 	cfg.Workers = max(0, n)
-	if err := cfg.Validate(); err != nil {
+	err := cfg.Validate()
+	if err == nil {
+		err = e.resize(cfg.Workers)
+	}
+	if err != nil {
 		e.log.Errorf("scale refused: %v", err)
 		e.refuse(ctx, strings.TrimSpace(err.Error()))
 		return

@@ -2,18 +2,28 @@ package serverengine
 
 import (
 	"errors"
+	"io/fs"
+	"strconv"
 
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/sockets"
 )
 
-// resize is told of every change of the wanted number of workers: with a socket per worker,
-// no new connection goes to those that are to end.
-func (h *house) resize(workers int) {
-	if err := h.sockets.SetSlots(workers); err != nil {
-		h.log.Errorf("sockets for %d workers: %v", workers, err)
+// resize is called before another number of workers is in force: with a socket per worker,
+// no new connection goes to those that are to end, and more workers there can only be with
+// more sockets. On failure everything is as before.
+func (h *house) resize(workers int) error {
+	err := h.sockets.SetSlots(workers)
+	if err == nil {
+		h.release() // a slot that waits for its next start has nobody whose end would be told
+		return nil
 	}
-	h.release() // a slot that waits for its next start has nobody whose end would be told
+	hint := "try again later, or leave socket_reuseport out: then any number of workers shares one socket"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "stop and start with as many workers as will be needed, since chuser takes effect after their sockets are bound; " +
+			"or give ports from 1024 on, or leave socket_reuseport out"
+	}
+	return &ConfigError{Key: "workers", Value: strconv.Itoa(workers), Problem: "needs a socket for each of them: " + err.Error(), Hint: hint}
 }
 
 // release closes the sockets of the slots that are not wanted any more, each when its last

@@ -80,6 +80,14 @@ func (h *house) bind(cfg Config) error {
 	return nil
 }
 
+// give gives away what the user that this process is going to be has to own.
+func (h *house) give(uid, gid int) error {
+	if err := h.pid.give(uid, gid); err != nil {
+		return fmt.Errorf("give the pid file away: %w", err)
+	}
+	return h.sockets.Chown(uid, gid)
+}
+
 // openLog opens the log. own is the user's logger, or nil.
 func (h *house) openLog(cfg Config, own *logrus.Logger, guest bool) error {
 	writer, err := logging.Open(logOptions(cfg))
