@@ -188,6 +188,12 @@ func addressProblem(a string) string {
 	if strings.Contains(host, ":") && !bracketed {
 		return "needs brackets around its IPv6 host"
 	}
+	if bracketed {
+		host = host[1 : len(host)-1]
+	}
+	if strings.ContainsAny(host+port, "[]") {
+		return "has a bracket that belongs to no IPv6 host"
+	}
 	if n, err := strconv.Atoi(port); port == "" || err == nil && (n < 0 || n > 65535) {
 		return "has no port from 0 to 65535"
 	}
