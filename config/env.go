@@ -56,7 +56,7 @@ func envKey(name string) string {
 	if !ok {
 		return ""
 	}
-	return strings.ToLower(key)
+	return keyText(strings.ToLower(key)) // as in a file
 }
 
 func (c *Config) override(key, name, value string) *ConfigError {

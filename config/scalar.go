@@ -33,9 +33,8 @@ func (g given) items() []string {
 		return g.list
 	}
 	text := strings.TrimSpace(g.text)
-	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") &&
-		!strings.Contains(inner, ":") { // else it is an IPv6 address
-		text = strings.TrimSuffix(inner, "]")
+	if enclosed(text) {
+		text = text[1 : len(text)-1]
 	}
 	if strings.TrimSpace(text) == "" {
 		return nil
@@ -45,6 +44,24 @@ func (g given) items() []string {
 		items[i] = strings.TrimSpace(items[i])
 	}
 	return items
+}
+
+// enclosed tells whether the bracket that text begins with is closed at its end:
+// in [::1]:80,unix:///a[1] it is an address's.
+func enclosed(text string) bool {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		if depth <= 0 {
+			return i > 0 && i == len(text)-1
+		}
+	}
+	return false
 }
 
 // set parses g into c's field. Only its syntax is judged here: ranges and names
@@ -106,10 +123,15 @@ func put[T any](p *T, text string, parse func(string) (T, error)) error {
 	return err
 }
 
-// word is the one form of a name: lower case, underscores, no Ruby colon.
+// word is the one form of a name: lower case, underscores, no Ruby colon. What
+// would lose another colon is left as it is: it is no name.
 func word(s string) string {
-	s = strings.TrimPrefix(strings.TrimSpace(s), ":")
-	return strings.ReplaceAll(strings.ToLower(s), "-", "_")
+	s = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), "-", "_")
+	name := strings.TrimPrefix(s, ":")
+	if name == "" || name[0] == ':' || strings.TrimSpace(name) != name {
+		return s
+	}
+	return name
 }
 
 func parseBool(s string) (bool, error) {

@@ -37,10 +37,15 @@ func refusal(name string) string {
 var levels = [...]string{"trace", "debug", "info", "warn", "error", "fatal"}
 
 // signalName is the one form of a signal's name: upper case, without SIG and
-// without Ruby's colon.
+// without Ruby's colon. What would not be its own one form (SIGSIGHUP) is left as
+// it is: it is no signal.
 func signalName(s string) string {
-	s = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), ":")
-	return strings.TrimPrefix(s, "SIG")
+	s = strings.ToUpper(strings.TrimSpace(s))
+	name := strings.TrimPrefix(strings.TrimPrefix(s, ":"), "SIG")
+	if name == "" || name[0] == ':' || strings.HasPrefix(name, "SIG") || strings.TrimSpace(name) != name {
+		return s
+	}
+	return name
 }
 
 // signalProblem says why the signal can't be used for form, or "".

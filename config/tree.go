@@ -57,7 +57,7 @@ func (t *tree) pairs(n *yaml.Node) []pair {
 			t.fail(n.Content[i], "", "a key is no simple text")
 			continue
 		}
-		key := keyText(k)
+		key := keyText(k.Value)
 		if first, dup := seen[key]; dup {
 			t.fail(n.Content[i], key, "is given twice, first in line "+strconv.Itoa(first))
 			continue
@@ -118,13 +118,13 @@ func follow(n *yaml.Node) *yaml.Node {
 // keyText is the name a key means: a Ruby symbol (:workers, :"workers") without
 // its colon. A name that would be read as a symbol once more is left as it is:
 // what is written out has to mean the same when it is read again.
-func keyText(n *yaml.Node) string {
-	name, ok := strings.CutPrefix(n.Value, ":")
+func keyText(text string) string {
+	name, ok := strings.CutPrefix(text, ":")
 	if len(name) > 2 && name[0] == '"' && name[len(name)-1] == '"' {
 		name = name[1 : len(name)-1]
 	}
 	if !ok || name == "" || name[0] == ':' {
-		return n.Value
+		return text
 	}
 	return name
 }
@@ -134,7 +134,8 @@ func (t *tree) given(n *yaml.Node) (g given, null bool, problem *ConfigError) {
 	n = follow(n)
 	switch n.Kind {
 	case yaml.ScalarNode:
-		return given{text: n.Value}, n.ShortTag() == "!!null", nil
+		text, err := scalarText(n)
+		return given{text: text}, n.ShortTag() == "!!null", err
 	case yaml.SequenceNode:
 		g := given{isList: true}
 		for _, item := range n.Content {
@@ -142,11 +143,31 @@ func (t *tree) given(n *yaml.Node) (g given, null bool, problem *ConfigError) {
 			if item.Kind != yaml.ScalarNode || !t.spend() {
 				return g, false, &ConfigError{Problem: "has an element that is no simple value"}
 			}
-			g.list = append(g.list, item.Value)
+			text, err := scalarText(item)
+			if err != nil {
+				return g, false, err
+			}
+			g.list = append(g.list, text)
 		}
 		return g, false, nil
 	}
 	return given{}, false, &ConfigError{Problem: "is a mapping", Hint: "write a simple value"}
+}
+
+// scalarText is the text of a simple value as it is written; one that is no UTF-8,
+// as a path may be, is written in base64.
+func scalarText(n *yaml.Node) (string, *ConfigError) {
+	if n.ShortTag() != "!!binary" {
+		return n.Value, nil
+	}
+	v, err := scalar(n)
+	switch v := v.(type) {
+	case string:
+		return v, err
+	case []byte:
+		return string(v), err
+	}
+	return "", err
 }
 
 // value reads a value of the user: nil, bool, int, uint64, float64, string,
@@ -210,7 +231,12 @@ func scalar(n *yaml.Node) (any, *ConfigError) {
 }
 
 // yamlValue reads a value of the user that stands alone.
-func yamlValue(text string) (any, *ConfigError) {
+func yamlValue(text string) (v any, problem *ConfigError) {
+	defer func() { // as in parse: a parser's bug
+		if recover() != nil {
+			v, problem = text, nil
+		}
+	}()
 	doc := &yaml.Node{}
 	if err := yaml.Load([]byte(text), doc); err != nil || len(doc.Content) == 0 {
 		return text, nil // not YAML: the text itself

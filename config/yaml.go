@@ -3,6 +3,8 @@ package config
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -28,15 +30,48 @@ func (c Config) MarshalYAML() (any, error) {
 }
 
 func appendPair(doc *yaml.Node, key string, v any) error {
-	name, val := &yaml.Node{}, &yaml.Node{}
+	name := &yaml.Node{}
 	name.SetString(key)
-	if n, ok := v.(*yaml.Node); ok {
-		val = n
-	} else if err := val.Encode(v); err != nil {
+	val, err := yamlNode(v)
+	if err != nil {
 		return err
 	}
 	doc.Content = append(doc.Content, name, val)
 	return nil
+}
+
+// yamlNode is v for the YAML library, which would write 1000.0 as 1000: another
+// type when it is read again.
+func yamlNode(v any) (*yaml.Node, error) {
+	switch v := v.(type) {
+	case *yaml.Node:
+		return v, nil
+	case float64:
+		text := strconv.FormatFloat(v, 'g', -1, 64)
+		if strings.Trim(text, "-0123456789") == "" {
+			return &yaml.Node{Kind: yaml.ScalarNode, Value: text + ".0"}, nil
+		}
+	case []any:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, item := range v {
+			val, err := yamlNode(item)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, val)
+		}
+		return n, nil
+	case map[string]any:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if err := appendPair(n, key, v[key]); err != nil {
+				return nil, err
+			}
+		}
+		return n, nil
+	}
+	n := &yaml.Node{}
+	return n, n.Encode(v)
 }
 
 // yaml is the field's value for the YAML library.
