@@ -36,3 +36,17 @@ func TestTermWhileWorkersStart(t *testing.T) {
 		tr.exits(0)
 	})
 }
+
+// A worker that does not come to an end of its work cuts it off itself, in time before it would
+// be told to stop immediately, and says so.
+func TestWorkerCutsOffItsConnectionsBeforeItIsKilled(t *testing.T) {
+	t.Parallel()
+	tr := serve(t, "process", 1, keys{"worker_graceful_kill_timeout": "5s", "drain_wait": "1s"})
+	a, gate := tr.hold()
+	defer gate.open()
+	tr.signal(syscall.SIGTERM)
+	tr.says("drain: closed 1 connections that were still open")
+	a.breaks()
+	tr.exits(0)
+	tr.silent("immediate")
+}
