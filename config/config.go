@@ -182,7 +182,7 @@ type Config struct {
 
 	// Sockets.
 
-	// Opens one listening socket per worker with SO_REUSEPORT instead of one shared by all.
+	// Opens one TCP or UDP socket per worker with SO_REUSEPORT instead of one shared by all, on Linux; while a worker is not there, its share waits for it.
 	SocketReuseport bool `yaml:"socket_reuseport" reload:"never"`
 	// Length of the queue of connections not yet accepted; 0 takes the system's.
 	SocketBacklog int `yaml:"socket_backlog" reload:"never" max:"2147483647"`

@@ -305,7 +305,7 @@ var fields = [...]field{
 		at:    func(c *Config) any { return &c.WorkerReloadSignal }},
 	{key: "socket_reuseport", reload: "never",
 		group: "Sockets",
-		doc:   "Opens one listening socket per worker with SO_REUSEPORT instead of one shared by all.",
+		doc:   "Opens one TCP or UDP socket per worker with SO_REUSEPORT instead of one shared by all, on Linux; while a worker is not there, its share waits for it.",
 		at:    func(c *Config) any { return &c.SocketReuseport }},
 	{key: "socket_backlog", reload: "never", max: 2147483647,
 		group: "Sockets",
