@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +32,8 @@ type keeper struct {
 
 func newKeeper(c *child, body []byte) (*keeper, error) {
 	k := &keeper{child: c, words: c.cfg.CommandSender == config.SenderPipe}
-	if err := json.Unmarshal(body, &k.cmd); err != nil {
+	var err error
+	if k.cmd, err = decodeCommand(body); err != nil {
 		return nil, fmt.Errorf("read the command: %w", err)
 	}
 	c.catchQuit()

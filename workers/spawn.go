@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +39,7 @@ func (s *Spawner) spawnProps(inc messages.Incarnation, slot Slot, image func() *
 		if cmd.Wire {
 			return s.startForeign(inc, slot, c, cmd, env)
 		}
-		body, err := json.Marshal(cmd)
+		body, err := encodeCommand(cmd)
 		if err != nil {
 			return nil, fmt.Errorf("encode the command: %w", err)
 		}
