@@ -2,6 +2,7 @@ package workers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -95,6 +96,9 @@ func ReadHandover(tag []byte, files []*os.File) (inc messages.Incarnation, h Han
 	var t handoverTag
 	if err := json.Unmarshal(tag, &t); err != nil {
 		return inc, h, fmt.Errorf("read a handover: %w", err)
+	}
+	if t.Incarnation == (messages.Incarnation{}) {
+		return inc, h, errors.New("read a handover: it is of no incarnation")
 	}
 	if len(t.Names) != len(files) {
 		return inc, h, fmt.Errorf("read a handover of %s: %d names for %d descriptors", t.Incarnation, len(t.Names), len(files))
