@@ -26,7 +26,8 @@
 // an IPv4 literal is IPv4 only, an IPv6 literal (also "[::]") is IPv6 only,
 // network "tcp6" or "udp6" likewise. Two spellings of one socket address
 // ("localhost:80", "127.0.0.1:80") are one socket; two addresses that overlap
-// ("127.0.0.1:80", "0.0.0.0:80") are refused with ErrOverlap.
+// ("127.0.0.1:80", "0.0.0.0:80") are refused with ErrOverlap as long as the first
+// is open: until Sweep finds that nobody has asked for it.
 //
 // TCP listeners are plain TCP, not Multipath TCP as net.Listen makes since Go
 // 1.24: the copies go to programs that expect IPPROTO_TCP, and steering

@@ -37,7 +37,7 @@ func (s *Server) entryFor(key string, want spec, o ListenOptions) (*entry, error
 			return e, nil
 		}
 		if e.bound.overlaps(want) {
-			return nil, fmt.Errorf("%s %w %s (%s)", want, ErrOverlap, e.bound, keyOf(e.network, e.address))
+			return nil, fmt.Errorf("%s %w %s (%s): use that one, or another port as long as it is open", want, ErrOverlap, e.bound, keyOf(e.network, e.address))
 		}
 	}
 	if err := s.usable(); err != nil {
