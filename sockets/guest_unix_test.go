@@ -71,11 +71,10 @@ func ownerOf(t *testing.T, path string) (uid uint32, mode fs.FileMode) {
 func canDial(t *testing.T, id uint32, s *Server, can bool) {
 	t.Helper()
 	c := as(t, id, "dial", s)
-	line, err := c.lines.ReadString('\n')
-	_ = c.stdin.Close()
-	if _, port, found := strings.Cut(line, ":"); found != can {
-		t.Errorf("user %d: %q, %v (%v)", id, port, err, c.cmd.Wait())
+	if got := c.line(t); (got == "denied") == can {
+		t.Errorf("user %d: %s", id, got)
 	}
+	c.end(t)
 }
 
 // The guest gets the socket and nothing else: not its place in the directory, which would be

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ func init() { roles["dial"] = dialRole }
 func dialRole() error {
 	c, err := Dial(os.Getenv("SOCK"), os.Getenv("TOKEN"))
 	switch {
-	case errors.Is(err, ErrDenied):
+	case errors.Is(err, ErrDenied), errors.Is(err, fs.ErrPermission):
 		fmt.Println("denied")
 		return nil
 	case err != nil:
