@@ -261,3 +261,15 @@ func TestTakingOverTheSocketsOfAServer(t *testing.T) {
 		}
 	}
 }
+
+// Workers of another user than the top's are let in as spawned commands are.
+func TestWorkersOfAnotherUserReachTheSocketManager(t *testing.T) {
+	eachPerson(t, func(t *testing.T, p person) {
+		for _, supervisor := range []bool{false, true} {
+			tr := adjusted(t, "tells the path", keys{"worker_type": "process", "supervisor": supervisor, "worker_chuser": p.user, "worker_chgroup": p.group},
+				func(tr *tree, cmd *exec.Cmd) { tr.settle(p, cmd) })
+			p.is(t, tr.serving(2)[0].pid, statusOf(t, tr.pid)["Umask"])
+			owned(t, field(tr.says("worker: path=").Msg, "path"), p.uid, 0o600)
+		}
+	})
+}
