@@ -200,6 +200,7 @@ func TestDrainingPacketConnTakesTheQueue(t *testing.T) {
 	if err := <-blocked; !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
+	_ = pc.Close()
 	pc = must(NewDrainingPacketConn(must(s.ListenPacket("udp", "127.0.0.1:0", ListenOptions{}))(t), patience))(t)
 	const n = 50
 	for range n {

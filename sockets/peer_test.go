@@ -87,9 +87,11 @@ func TestClientGetsTheSocketOfTheOwner(t *testing.T) {
 	_ = lb.Close()
 }
 
-// answersOnce connects to ln and wants ln to accept that.
+// answersOnce connects to ln and wants ln to accept that. The test's end closes ln, if it
+// is still open.
 func answersOnce(t *testing.T, ln net.Listener) {
 	t.Helper()
+	t.Cleanup(func() { _ = ln.Close() })
 	c := must(net.Dial(ln.Addr().Network(), ln.Addr().String()))(t)
 	defer c.Close()
 	got := must(ln.Accept())(t)

@@ -45,8 +45,10 @@ func TestTakeOverByAnotherProcess(t *testing.T) {
 	if got := c.line(t); got != "unix "+file+" "+file {
 		t.Error(got)
 	}
-	if _, err := old.Listen("tcp", "127.0.0.1:0", ListenOptions{}); err != nil {
+	if ln, err := old.Listen("tcp", "127.0.0.1:0", ListenOptions{}); err != nil {
 		t.Errorf("what it had: %v", err)
+	} else {
+		_ = ln.Close()
 	}
 	if _, err := old.Listen("tcp4", "127.0.0.1:0", ListenOptions{}); !errors.Is(err, ErrTakenOver) {
 		t.Errorf("something new: %v", err)
