@@ -93,7 +93,7 @@ func TestSocketsUnderLoad(t *testing.T) {
 }
 
 // Datagrams reach the workers in both modes, also those that arrive while all workers are
-// replaced. With a socket per worker each gets its share.
+// replaced, and after their number has changed. With a socket per worker each gets its share.
 func TestDatagrams(t *testing.T) {
 	t.Parallel()
 	eachSocketMode(t, func(t *testing.T, mode keys) {
@@ -104,8 +104,12 @@ func TestDatagrams(t *testing.T) {
 		tr.signal(syscall.SIGUSR1)
 		during := tr.echoes(t, 200)
 		tr.replaced(before)
+		tr.signal(syscall.SIGTTOU)
+		tr.serving(3)
+		tr.signal(syscall.SIGTTIN)
+		tr.serving(4)
 		after := tr.echoes(t, 100)
-		t.Logf("200 while they are replaced: %v; then 100: %v", during, after)
+		t.Logf("200 while they are replaced: %v; 100 after one less and one more: %v", during, after)
 		if _, pinned := mode["socket_reuseport"]; pinned && (len(first) != 4 || len(after) != 4) {
 			t.Error("not all workers got datagrams")
 		}
