@@ -27,9 +27,8 @@ func (s *Server) giveAway(c *conn, r request) {
 		s.refuse(c, r.ID, err)
 		return
 	}
-	by, err := s.handOver(c, r.ID, items, fds, deadline)
-	s.settle(by)
-	if err != nil {
+	commit, err := s.handOver(c, r.ID, items, fds, deadline)
+	if err = s.settle(c, commit, err); err != nil {
 		s.refuse(c, r.ID, err) // who is gone does not read it
 	}
 }
@@ -60,19 +59,32 @@ func (s *Server) tryOffer(c *conn) ([]item, []int, error) {
 	return items, fds, nil
 }
 
-// settle ends a handover. by is who has taken over; "" is nobody.
-func (s *Server) settle(by string) {
+// ackWait bounds how long the last word of a handover may take. Who has read all before has
+// room for it.
+const ackWait = 100 * time.Millisecond
+
+// settle ends a handover: with err nobody has taken over. Else the last word is said and
+// becomes true in one step, so that who hears it finds everything so.
+func (s *Server) settle(c *conn, commit request, err error) error {
 	s.mu.Lock()
-	h := s.moving
-	s.moving, s.takenBy = nil, by
-	if by != "" {
+	if err == nil && s.closed {
+		err = ErrClosed
+	}
+	if err == nil {
+		err = c.sendJSON(frameReply, reply{ID: commit.ID}, nil, time.Now().Add(ackWait))
+	}
+	if err == nil {
+		s.takenBy = "process " + strconv.Itoa(commit.Pid)
 		s.path.stop() // the new one accepts there by now; whom we got, ErrTakenOver sends on
 	}
+	close(s.moving.over)
+	s.moving = nil
+	by := s.takenBy
 	s.mu.Unlock()
-	close(h.over)
-	if by != "" && s.opts.OnTakenOver != nil {
+	if err == nil && s.opts.OnTakenOver != nil {
 		go s.opts.OnTakenOver(by)
 	}
+	return err
 }
 
 // settled waits until no handover is under way. It reports false if ctx ends before.
@@ -91,27 +103,20 @@ func (s *Server) settled(ctx context.Context) bool {
 	}
 }
 
-// handOver sends everything and waits for the word that it is taken. It returns who has
-// taken it.
-func (s *Server) handOver(c *conn, id uint64, items []item, fds []int, deadline time.Time) (by string, err error) {
+// handOver sends everything and waits for the word that it is taken.
+func (s *Server) handOver(c *conn, id uint64, items []item, fds []int, deadline time.Time) (commit request, err error) {
 	if err := s.sendAll(c, id, items, fds, deadline); err != nil {
-		return "", err
+		return commit, err
 	}
 	f, err := c.read(deadline, max(time.Until(deadline), time.Millisecond))
 	if err != nil {
-		return "", err
+		return commit, err
 	}
-	commit, err := decodeRequest(f.body)
+	commit, err = decodeRequest(f.body)
 	if err == nil && (f.kind != frameRequest || f.lost != nil || commit.Op != opCommit || commit.Token != s.opts.Token) {
 		err = fmt.Errorf("not a commit: %w", ErrBadRequest)
 	}
-	if err == nil {
-		err = c.sendJSON(frameReply, reply{ID: commit.ID}, nil, deadline)
-	}
-	if err != nil {
-		return "", err
-	}
-	return "process " + strconv.Itoa(commit.Pid), nil
+	return commit, err
 }
 
 // sendAll sends all sockets, the path first, in as many replies as it takes.
