@@ -375,7 +375,7 @@ func (s *supervisor) report(ctx actor.Context, e messages.Event) {
 	case messages.ServerStarted:
 		s.logOf(e.Generation).WithField("server_pid", e.Pid).Info("server started")
 		if hook := s.Started; hook != nil {
-			go s.logged(guardHook("ServerStarted", func() error { hook(e.Pid); return nil }))
+			go func() { s.logged(guardHook("ServerStarted", func() error { hook(e.Pid); return nil })) }()
 		}
 	case messages.ServerReady:
 		s.logOf(e.Generation).Debug("server process ready")

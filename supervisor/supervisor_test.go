@@ -48,6 +48,20 @@ func TestSupervisorKeepsAServer(t *testing.T) {
 	})
 }
 
+// A ServerStarted that hangs holds up nobody: it runs beside the supervisor.
+func TestSupervisorHookThatHangs(t *testing.T) {
+	var hold chan struct{} // made in the bubble
+	supervisorInBubble(t, func(o *SupervisorOptions) {
+		hold = make(chan struct{})
+		o.Started = func(int) { <-hold }
+	}, func(s *supervisorStage) {
+		s.want("server 1 started as pid 1001", "server 1 ready")
+		s.send(messages.Stop{Mode: messages.Graceful, Reason: "TERM"})
+		s.want("server 1 told to stop (graceful): TERM", "server 1 exited: exit 0", "server 0 exited: exit 0")
+		close(hold)
+	})
+}
+
 func exitCode(n int) messages.Exit { return messages.Exit{Cause: messages.ExitReturned, Code: n} }
 
 func TestSupervisorLiveRestart(t *testing.T) {
