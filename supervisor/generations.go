@@ -120,6 +120,11 @@ type (
 		mode  messages.Mode
 		image int
 	}
+	// restartStart is a restart of workers that nobody has: the next server is to be new.
+	restartStart struct {
+		mode  messages.Mode
+		image int
+	}
 	genImage   struct{ image int } // the workers run it now: a crash is repaired with it
 	genStarted struct{ number, pid int }
 	genReady   struct{ number int }
@@ -150,6 +155,8 @@ func (g *generations) step(now time.Time, in any) []effect {
 		g.nextOpened(in)
 	case restartServer:
 		g.restart(in)
+	case restartStart:
+		g.restartStart(in.mode, in.image)
 	case genImage:
 		g.image = in.image
 	case genStarted:

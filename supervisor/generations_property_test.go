@@ -151,6 +151,9 @@ func (w *genWorld) randomStep(r *rand.Rand, n int) {
 		w.live(n + 1)
 	case 10:
 		w.step(restartServer{mode: messages.Mode(r.IntN(2)), image: n + 1})
+		if w.g.current == nil && w.g.next == nil {
+			w.step(restartStart{mode: messages.Mode(r.IntN(2)), image: n + 1})
+		}
 	case 11:
 		w.pathErr = nil
 		if r.IntN(2) == 0 {

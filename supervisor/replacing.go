@@ -20,15 +20,12 @@ func (g *generations) live(image int) {
 		g.again = &image
 		return
 	}
-	g.forgetNext() // one that has not started yet is superseded
 	mode := messages.Graceful
-	if g.current == nil { // the next start is under way already
-		g.image, g.replacing = image, &mode
-		if g.after == nil {
-			g.due = g.earliest()
-		}
+	if g.current == nil {
+		g.restartStart(mode, image)
 		return
 	}
+	g.forgetNext() // one that has not started yet is superseded
 	if g.policy.newFirst {
 		g.nextImage, g.nextDue = image, g.earliest()
 		return
@@ -37,6 +34,19 @@ func (g *generations) live(image int) {
 	g.after = g.current
 	g.retire(g.current, messages.Graceful, "live restart")
 	g.due = later(g.now.Add(g.policy.detachWait), g.earliest())
+}
+
+// restartStart makes the start that is waited for, while there is no server, that of a new
+// one: it takes the image and comes without a back-off, unless it waits for an old server.
+func (g *generations) restartStart(mode messages.Mode, image int) {
+	if g.stop != nil || g.leaving {
+		return
+	}
+	g.forgetNext()
+	g.image, g.replacing = image, &mode
+	if g.after == nil {
+		g.due = g.earliest()
+	}
 }
 
 // forgetNext drops a live restart whose new server has not been started.

@@ -38,6 +38,7 @@ type supervisor struct {
 	images   imageDesk
 	restarts int // image of a restart of the workers that is under way; 0 = none
 	stop     *messages.Stop
+	early    []any // commands that came before the first server was started, in their order
 }
 
 // LiveRestart and RestartServer are commands of the engine to its supervisor.
@@ -99,6 +100,9 @@ func (s *supervisor) preparing(ctx actor.Context) {
 			return
 		}
 		s.step(ctx, begin{})
+		s.catchUp(ctx)
+	case messages.Restart, RestartServer, messages.LiveRestart, messages.Dump:
+		s.early = append(s.early, m)
 	case messages.Stop:
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
@@ -248,16 +252,6 @@ func (s *supervisor) opened(ctx actor.Context, m imageOpened) {
 		s.restartWorkers(ctx, then.restart, m.n)
 	}
 	s.keepImages()
-}
-
-// restartWorkers passes a restart to the server whose workers they are.
-func (s *supervisor) restartWorkers(ctx actor.Context, m messages.Restart, image int) {
-	s.restarts = image
-	for _, one := range []*generation{s.mind.current, s.mind.next} {
-		if one != nil {
-			s.send(ctx, one.number, m)
-		}
-	}
 }
 
 func (s *supervisor) configure(ctx actor.Context, m messages.Configure) {
