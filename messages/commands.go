@@ -54,8 +54,12 @@ type Stop struct {
 }
 
 // Restart replaces every worker. The engine reloads the configuration and reopens the
-// log first; when the new configuration is refused, nobody is restarted.
-type Restart struct{ Mode Mode }
+// log first; when the new configuration is refused, nobody is restarted. ID is a
+// supervisor's, by which it knows the end of this one from that of another; 0 elsewhere.
+type Restart struct {
+	Mode Mode
+	ID   uint64 `json:",omitempty"`
+}
 
 // LiveRestart replaces the server process while the old one drains (the seed's detach).
 // Without a supervisor it is a graceful stop, as in the seed.

@@ -82,11 +82,12 @@ type WorkerExited struct {
 }
 
 // RestartFinished ends a restart of the workers. Reason is empty when all were replaced,
-// else why it was aborted with the old workers still serving.
+// else why it was aborted with the old workers still serving. ID is that of the Restart.
 type RestartFinished struct {
 	Mode    Mode
 	Reason  string
 	Version uint64
+	ID      uint64 `json:",omitempty"`
 }
 
 // ServerStarted says that the server process of a generation exists.

@@ -63,7 +63,7 @@
 //	                    flags bit 0: the bytes are the text of an error
 //	      72 Closing    will exit without having been told to
 //	      73 WorkerStarted  74 WorkerReady  75 WorkerStopping  76 WorkerExited  77 WorkerStuck
-//	      78 RestartFinished    79 ServerStarted    80 ServerReady    81 ServerExited
+//	      78 RestartFinished, with the ID of the Restart if that had one    79 ServerStarted    80 ServerReady    81 ServerExited
 //	      82 CommandStarted     83 CommandExited
 //
 // A worker answers Begin by starting its work, tells Ready, sends a Beat (any frame counts as

@@ -38,7 +38,7 @@ type fleet struct {
 	pending   *restart       // a restart asked for during a roll
 	recycles  []recycle      // soft replacements that wait for the token
 	renewing  map[*slot]bool // slots that a restart of all still waits for
-	renewMode messages.Mode
+	renewal   restart        // that restart
 	barrier   map[*life]bool // lives of a group that must end before any of it starts
 
 	begun     bool
@@ -133,6 +133,7 @@ type (
 	restart   struct {
 		mode  messages.Mode
 		image int
+		id    uint64 // of the command
 	}
 	stopAll struct {
 		mode   messages.Mode

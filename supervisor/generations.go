@@ -125,7 +125,8 @@ type (
 		mode  messages.Mode
 		image int
 	}
-	genImage   struct{ image int } // the workers run it now: a crash is repaired with it
+	// genImage says that the workers of a server run an image now: its crash is repaired with it.
+	genImage   struct{ number, image int }
 	genStarted struct{ number, pid int }
 	genReady   struct{ number int }
 	genExited  struct {
@@ -158,7 +159,7 @@ func (g *generations) step(now time.Time, in any) []effect {
 	case restartStart:
 		g.restartStart(in.mode, in.image)
 	case genImage:
-		g.image = in.image
+		g.workersRun(in)
 	case genStarted:
 		g.started(in)
 	case genReady:

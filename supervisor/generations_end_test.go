@@ -102,7 +102,7 @@ func TestBackoffIsNotEndedByAnOldServer(t *testing.T) {
 // What the workers run after a deploy is what a crash of the server is repaired with.
 func TestCrashAfterADeployDoesNotGoBack(t *testing.T) {
 	w := serving(t, nil)
-	w.step(genImage{image: 5})
+	w.step(genImage{number: 1, image: 5})
 	w.exit(1, killed)
 	w.advance(0)
 	w.expect("2/5")

@@ -164,7 +164,7 @@ func (w *genWorld) randomStep(r *rand.Rand, n int) {
 			w.asked = max(0, w.asked-1)
 		}
 	case 12:
-		w.step(genImage{image: n + 1})
+		w.step(genImage{number: r.IntN(len(w.started) + 2), image: n + 1})
 		w.step(genExited{number: len(w.started) + 1 + r.IntN(3), exit: killed})
 		if len(w.started) > 0 {
 			if gone := w.started[r.IntN(len(w.started))]; w.living[gone] == nil {

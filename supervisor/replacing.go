@@ -103,6 +103,18 @@ func (g *generations) tookOver(one *generation) {
 	}
 }
 
+// workersRun notes what the workers of a server run now. A replacement brings it along.
+func (g *generations) workersRun(in genImage) {
+	for _, one := range []*generation{g.current, g.next} {
+		if one != nil && one.number == in.number {
+			one.image = in.image
+		}
+	}
+	if g.current != nil && g.current.number == in.number {
+		g.image = in.image
+	}
+}
+
 // detach lets the server finish and keeps nothing any more.
 func (g *generations) detach() {
 	g.leaving = true

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -42,9 +43,12 @@ func (s *server) report(ctx actor.Context, e messages.Event) {
 	case messages.WorkerStuck:
 		s.logOf(e.Incarnation).Error("worker is stuck: it does not end and can't be killed; it keeps its slot")
 	case messages.RestartFinished:
-		if e.Reason != "" {
+		switch {
+		case strings.HasPrefix(e.Reason, superseded):
+			s.Log.Infof("%s restart: %s", e.Mode, e.Reason)
+		case e.Reason != "":
 			s.Log.Errorf("%s restart aborted, the old workers go on: %s", e.Mode, e.Reason)
-		} else {
+		default:
 			s.Log.Infof("%s restart finished", e.Mode)
 		}
 	case messages.ServerReady:

@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/serverengine/serverengine-go/internal/probe"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -66,4 +69,133 @@ func TestSupervisorKeepsCommandsUntilItCanObey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each restart has an end of its own: that of another says nothing about its image.
+func TestSupervisorTellsOverlappingRestartsApart(t *testing.T) {
+	type end struct {
+		n   int // of the restart
+		why string
+	}
+	for name, c := range map[string]struct {
+		ends []end
+		want int // the restart whose image repairs the crash; 0 = none
+	}{
+		"the first is good, the second is not": {[]end{{1, ""}, {2, "not ready"}}, 1},
+		"the first is good":                    {[]end{{1, ""}}, 1},
+		"the second takes over":                {[]end{{1, superseded}, {2, ""}}, 2},
+		"both are good":                        {[]end{{1, ""}, {2, ""}}, 2},
+		"neither is":                           {[]end{{1, "not ready"}, {2, "not ready"}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			supervisorInBubble(t, nil, func(s *supervisorStage) {
+				s.pass(time.Minute)
+				s.send(messages.Restart{Mode: messages.Graceful})
+				s.send(messages.Restart{Mode: messages.Immediate})
+				for _, e := range c.ends {
+					s.finishes(1, e.n, e.why)
+				}
+				s.skip()
+				s.exit(1, killed)
+				s.pass(time.Minute)
+				want := 0
+				if c.want > 0 {
+					want = int(s.server(1).restarts[c.want-1].ID)
+				}
+				if got := s.server(2).image; got != want {
+					t.Errorf("the crash is repaired with image %d, want %d", got, want)
+				}
+				if s.images.count() != 1 {
+					t.Errorf("%d images are open for one server", s.images.count())
+				}
+			})
+		})
+	}
+}
+
+// What the replacement of a live restart has deployed already stays when it takes over.
+func TestSupervisorKeepsWhatAReplacementDeployed(t *testing.T) {
+	supervisorInBubble(t, nil, func(s *supervisorStage) {
+		s.pass(time.Minute)
+		s.newServers(true, false)
+		s.send(messages.LiveRestart{})
+		s.send(messages.Restart{Mode: messages.Graceful}) // both get it
+		s.finishes(1, 1, "not ready")
+		s.finishes(2, 1, "")
+		want := int(s.server(2).restarts[0].ID)
+		s.ready(2)
+		s.exit(2, killed)
+		s.pass(time.Minute)
+		if got := s.server(3).image; got != want {
+			t.Errorf("the crash is repaired with image %d, want %d", got, want)
+		}
+	})
+}
+
+// ends is what a fleet has said of restarts, as ID:reason.
+func (w *world) ends() (all []string) {
+	for _, e := range w.events {
+		if e, ok := e.(messages.RestartFinished); ok {
+			all = append(all, fmt.Sprintf("%d:%s", e.ID, e.Reason))
+		}
+	}
+	return all
+}
+
+func (w *world) wantEnds(want ...string) {
+	w.t.Helper()
+	if got := w.ends(); !slices.Equal(got, want) {
+		w.t.Fatalf("restarts ended: %q, want %q", got, want)
+	}
+}
+
+func TestEachRestartHasOneEnd(t *testing.T) {
+	p := testPolicy(1)
+	p.rolling = true
+	const graceful, immediate = messages.Graceful, messages.Immediate
+	t.Run("a roll follows a roll", func(t *testing.T) {
+		w := newWorld(t, p)
+		w.step(begin{})
+		w.readyAll()
+		for id := range 4 {
+			w.step(restart{mode: graceful, image: id + 2, id: uint64(id + 2)})
+		}
+		w.wantEnds("3:"+superseded, "4:"+superseded)
+		w.ready(life1(0, 2))
+		w.exit(life1(0, 3), killed)
+		w.wantEnds("3:"+superseded, "4:"+superseded, "2:", "5:replacement 1.0.3: signal KILL (0 of 1 were replaced)")
+	})
+	t.Run("restarts of all", func(t *testing.T) {
+		w := newWorld(t, p)
+		w.step(begin{})
+		w.readyAll()
+		w.step(restart{mode: graceful, image: 2, id: 2})
+		w.step(restart{mode: graceful, image: 3, id: 3})
+		w.step(restart{mode: immediate, image: 4, id: 4})
+		w.step(restart{mode: immediate, image: 5, id: 5})
+		for _, inc := range w.list() {
+			w.exit(inc, killed)
+		}
+		w.readyAll()
+		w.wantEnds("2:"+superseded+" (0 of 1 were replaced)", "3:"+superseded, "4:"+superseded, "5:")
+	})
+}
+
+// A restart that comes again before the server has begun takes the place of the first.
+func TestServerRestartsDuringBeforeRun(t *testing.T) {
+	hold := make(chan error)
+	serverInBubble(t, 1, func(o *ServerOptions) {
+		hold = make(chan error)
+		o.Hooks.BeforeRun = func() error { return <-hold }
+	}, func(s *serverStage) {
+		s.send(messages.Restart{Mode: messages.Immediate, ID: 1})
+		s.send(messages.Restart{Mode: messages.Graceful, ID: 2})
+		s.want("immediate restart aborted: " + superseded)
+		hold <- nil
+		synctest.Wait()
+		ends := probe.Of[messages.RestartFinished](s.probe.Messages())
+		if len(ends) != 2 || ends[0].ID != 1 || ends[1].ID != 2 || ends[1].Reason != "" {
+			t.Errorf("ends: %+v", ends)
+		}
+	})
 }

@@ -12,6 +12,7 @@ import (
 // the old ones have finished draining.
 type roll struct {
 	image    int
+	id       uint64 // of the restart
 	waiting  []*slot
 	flight   map[*slot]*life // replacements that are not ready yet
 	replaced int
@@ -35,6 +36,7 @@ func (f *fleet) restart(in restart) {
 	}
 	if f.roll != nil {
 		f.say("info", "a restart is under way: the new one follows it")
+		f.supersede()
 		f.pending = &in
 		return
 	}
@@ -43,10 +45,14 @@ func (f *fleet) restart(in restart) {
 
 // restartAll tells everybody to stop; each is replaced as it finishes.
 func (f *fleet) restartAll(in restart) {
-	f.endRoll("superseded by another restart")
-	f.pending, f.recycles = nil, nil
+	f.endRoll(superseded)
+	f.supersede()
+	if f.renewing != nil {
+		f.report(f.renewal, superseded)
+	}
+	f.recycles = nil
 	f.image = in.image
-	f.renewing, f.renewMode = map[*slot]bool{}, in.mode
+	f.renewing, f.renewal = map[*slot]bool{}, in
 	for _, s := range f.workersWanted() {
 		f.renewing[s] = true
 		f.renew(s, in.image)
@@ -56,6 +62,22 @@ func (f *fleet) restartAll(in restart) {
 		}
 	}
 	f.renewed(nil)
+}
+
+// superseded is the reason of a restart that another one has taken the place of.
+const superseded = "superseded by another restart"
+
+// supersede drops a restart that was to follow. Each restart has one end.
+func (f *fleet) supersede() {
+	if in := f.pending; in != nil {
+		f.pending = nil
+		f.report(*in, superseded)
+	}
+}
+
+// report tells the end of a restart.
+func (f *fleet) report(in restart, why string) {
+	f.do(report{messages.RestartFinished{Mode: in.mode, ID: in.id, Reason: why}})
 }
 
 // idle reports that nothing of a slot was just told to stop by a restart.
@@ -87,14 +109,14 @@ func (f *fleet) renewed(s *slot) {
 	}
 	if len(f.renewing) == 0 {
 		f.renewing = nil
-		f.do(report{messages.RestartFinished{Mode: f.renewMode}})
+		f.report(f.renewal, "")
 	}
 }
 
 func (f *fleet) beginRoll(in restart) {
 	slots := f.workersWanted()
 	f.recycles = nil
-	f.roll = &roll{image: in.image, waiting: slots, of: len(slots), flight: map[*slot]*life{}, surge: f.policy.surge}
+	f.roll = &roll{image: in.image, id: in.id, waiting: slots, of: len(slots), flight: map[*slot]*life{}, surge: f.policy.surge}
 }
 
 // advanceRoll starts as many replacements as there is room for, and ends a roll that has
@@ -182,7 +204,7 @@ func (f *fleet) completeRoll() {
 			return
 		}
 		f.image = r.image
-		f.do(report{messages.RestartFinished{Mode: messages.Graceful}})
+		f.report(restart{id: r.id}, "")
 	}
 	f.roll = nil
 }
@@ -253,9 +275,7 @@ func (f *fleet) endRoll(why string) {
 		f.do(remark{level: "error", text: "soft replacement aborted, the worker goes on: " + why})
 		return
 	}
-	f.do(report{messages.RestartFinished{
-		Mode: messages.Graceful, Reason: fmt.Sprintf("%s (%d of %d were replaced)", why, r.replaced, r.of),
-	}})
+	f.report(restart{id: r.id}, fmt.Sprintf("%s (%d of %d were replaced)", why, r.replaced, r.of))
 }
 
 func joinLines(lines []string) string {

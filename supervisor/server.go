@@ -138,6 +138,9 @@ func (s *server) preparing(ctx actor.Context) {
 			s.say(ctx)
 		}
 	case messages.Restart:
+		if s.again != nil {
+			s.up(ctx, messages.RestartFinished{Mode: s.again.Mode, ID: s.again.ID, Reason: superseded})
+		}
 		s.again = &m
 	case messages.Configure:
 		s.configure(ctx, m)
@@ -274,18 +277,18 @@ func (s *server) openImage(ctx actor.Context, m messages.Restart) {
 	if hook := s.Hooks.Restart; hook != nil {
 		before = func() { s.logged(guardHook("Restart", func() error { hook(m.Mode); return nil })) }
 	}
-	s.images.open(ctx, before, m.Mode)
+	s.images.open(ctx, before, m)
 }
 
 func (s *server) restart(ctx actor.Context, m imageOpened) {
 	s.images.opened(m)
-	mode := m.then.(messages.Mode)
+	again := m.then.(messages.Restart)
 	if m.err != nil {
 		s.Log.Errorf("restart refused, the old workers go on: %v", m.err)
-		s.up(ctx, messages.RestartFinished{Mode: mode, Reason: m.err.Error()})
+		s.up(ctx, messages.RestartFinished{Mode: again.Mode, ID: again.ID, Reason: m.err.Error()})
 		return
 	}
-	s.step(ctx, restart{mode: mode, image: m.n})
+	s.step(ctx, restart{mode: again.Mode, image: m.n, id: again.ID})
 	s.images.keep(s.fleet.images())
 }
 

@@ -36,7 +36,7 @@ type supervisor struct {
 	alarm    actors.Alarm
 	servers  map[int]*actor.PID
 	images   imageDesk
-	restarts int // image of a restart of the workers that is under way; 0 = none
+	restarts []workersRestart // under way
 	stop     *messages.Stop
 	early    []any // commands that came before the first server was started, in their order
 }
@@ -164,9 +164,8 @@ func (s *supervisor) heard(ctx actor.Context) {
 func (s *supervisor) said(ctx actor.Context, number int, e messages.Event) {
 	switch e := e.(type) {
 	case messages.RestartFinished:
-		if s.isCurrent(number) {
-			s.workersRestarted(ctx, e)
-		}
+		s.workersRestarted(ctx, number, e)
+		return
 	case messages.Closing, messages.Progress, messages.JobsDone:
 		return
 	}
@@ -178,25 +177,6 @@ func (s *supervisor) isCurrent(number int) bool {
 	return s.mind.current != nil && s.mind.current.number == number
 }
 
-// workersRestarted makes the image that the workers run now the one that a crash of the
-// server is repaired with, so that a crash never goes back to an old version.
-func (s *supervisor) workersRestarted(ctx actor.Context, e messages.RestartFinished) {
-	n := s.restarts
-	s.restarts = 0
-	if n != 0 && e.Reason == "" {
-		s.step(ctx, genImage{image: n})
-	}
-	s.keepImages()
-}
-
-func (s *supervisor) keepImages() {
-	used := s.mind.images()
-	if s.restarts != 0 {
-		used[s.restarts] = true
-	}
-	s.images.keep(used)
-}
-
 func (s *supervisor) gone(ctx actor.Context, number int, exit messages.Exit) {
 	pid := s.servers[number]
 	if pid == nil {
@@ -204,11 +184,7 @@ func (s *supervisor) gone(ctx actor.Context, number int, exit messages.Exit) {
 	}
 	delete(s.servers, number)
 	ctx.Stop(pid)
-	if s.restarts != 0 && s.isCurrent(number) { // what it was restarting is gone with it
-		s.restarts = 0
-		s.Log.Error("the restart of the workers ended with their server, and is not repeated")
-		s.up(ctx, messages.RestartFinished{Reason: "the server ended"})
-	}
+	s.restartsGone(ctx, number)
 	s.step(ctx, genExited{number: number, exit: exit})
 	s.keepImages()
 }

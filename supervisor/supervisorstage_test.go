@@ -44,6 +44,7 @@ type fakeProxy struct {
 	pid        *actor.PID
 	slow, deaf bool
 	told       []string
+	restarts   []messages.Restart // of them
 }
 
 func supervisorInBubble(t *testing.T, set func(*SupervisorOptions), story func(s *supervisorStage)) {
@@ -109,6 +110,9 @@ func (p *fakeProxy) Receive(ctx actor.Context) {
 		m(ctx)
 	case messages.Command:
 		p.note(m.String())
+		if m, ok := m.(messages.Restart); ok {
+			p.restarts = append(p.restarts, m)
+		}
 		if _, ok := m.(messages.Stop); ok && !p.deaf {
 			p.exits(ctx, messages.Exit{Cause: messages.ExitReturned})
 		}
@@ -181,6 +185,16 @@ func (s *supervisorStage) wantTold(generation int, want ...string) {
 	if !slices.Equal(got, want) {
 		s.t.Errorf("server %d was told %q, want %q", generation, got, want)
 	}
+}
+
+// finishes lets a server say that the n-th restart it was told is over, why not empty if it failed.
+func (s *supervisorStage) finishes(generation, n int, why string) {
+	s.t.Helper()
+	s.act(generation, func(ctx actor.Context, p *fakeProxy) {
+		r := p.restarts[n-1]
+		e := messages.RestartFinished{Mode: r.Mode, ID: r.ID, Reason: why}
+		ctx.Send(ctx.Parent(), actors.ChildSaid{Incarnation: p.incarnation(), Event: e})
+	})
 }
 
 // newServers makes later servers slow to become ready, or deaf.
