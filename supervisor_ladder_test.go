@@ -39,6 +39,40 @@ func TestServerThatDoesNotFinishClimbsTheLadder(t *testing.T) {
 	}
 }
 
+// When a deadline is over that the server and its workers share, the server kills the workers
+// before it is killed itself: nobody outlives the top, neither a worker that does not listen
+// nor one that is stopped.
+func TestDeadlineUnderASupervisorLeavesNobody(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sig     syscall.Signal
+		stopped bool
+	}{
+		"stop_timeout and a worker that goes on":      {syscall.SIGTERM, false},
+		"stop_timeout and a worker that is stopped":   {syscall.SIGTERM, true},
+		"immediate stop and a worker that is stopped": {syscall.SIGQUIT, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := keys{"stop_timeout": "1s", "server_graceful_kill_timeout": "-1", "server_graceful_kill_interval": "1m"}
+			if c.sig == syscall.SIGQUIT {
+				settings = keys{"worker_immediate_kill_timeout": "300ms"} // the server's
+			}
+			tr := start(t, "stays", with(ladderKeys(t), settings))
+			w := tr.serving(1)[0]
+			if c.stopped {
+				tr.kill(w.pid, syscall.SIGSTOP)
+			}
+			tr.signal(c.sig)
+			tr.exits(0)
+			if left := tr.family(); len(left) > 0 {
+				t.Errorf("%v outlive the top", left)
+			}
+			tr.says("worker exited: signal KILL")
+		})
+	}
+}
+
 // A server that can't even hear an immediate stop is killed at the end.
 func TestServerThatIsDeafIsKilled(t *testing.T) {
 	t.Parallel()

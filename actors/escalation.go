@@ -13,6 +13,11 @@ type Ladder struct {
 	ImmediateInterval, ImmediateIncrement, ImmediateTimeout time.Duration
 }
 
+// ServerMargin is how much longer a server process has than its workers before it is
+// killed. Their deadlines are often the same number, and the server's begins first: killed
+// before it has killed them, it would leave them behind.
+const ServerMargin = 2 * time.Second
+
 // Step is what the escalation asks for.
 type Step uint8
 

@@ -48,7 +48,7 @@ type Config struct {
 	CommandSender CommandSender `yaml:"command_sender" reload:"never"`
 	// How long processes that lost their parent may drain before they end.
 	OrphanTimeout time.Duration `yaml:"orphan_timeout" reload:"live"`
-	// How long a graceful stop of the whole tree may take before what is left is killed; -1 is no limit.
+	// How long a graceful stop of the whole tree may take before what is left is killed, a server process 2 s later; -1 is no limit.
 	StopTimeout time.Duration `yaml:"stop_timeout" reload:"live" allow:"never"`
 
 	// Supervisor. Without supervisor: true these have no effect.
@@ -87,7 +87,7 @@ type Config struct {
 	ServerImmediateKillInterval time.Duration `yaml:"server_immediate_kill_interval" reload:"live" min:"1"`
 	// What each further interval between immediate stop signals to the server process is longer by.
 	ServerImmediateKillIntervalIncrement time.Duration `yaml:"server_immediate_kill_interval_increment" reload:"live"`
-	// How long the server process has to stop at once before it is killed; -1 is no limit.
+	// How long the server process has to stop at once before it is killed, 2 s later, so that it kills its workers first; -1 is no limit.
 	ServerImmediateKillTimeout time.Duration `yaml:"server_immediate_kill_timeout" reload:"live" allow:"never"`
 
 	// Workers of every type.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -24,7 +25,7 @@ func (g *generations) stopAll(mode messages.Mode, reason string, exit messages.E
 	} else {
 		g.stop = &genStop{exit: exit, remindAt: g.now.Add(remindEvery)}
 		if g.policy.stopTimeout >= 0 {
-			g.stop.by = g.now.Add(g.policy.stopTimeout)
+			g.stop.by = g.now.Add(g.policy.stopTimeout + actors.ServerMargin) // the server kills its workers first
 		}
 	}
 	g.stop.mode = mode

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -237,14 +238,14 @@ func TestStopTimeoutKillsWhatIsLeft(t *testing.T) {
 	w.live(7)
 	w.ready(2)
 	w.step(graceful)
-	w.advance(29 * time.Second)
+	w.advance(30*time.Second + actors.ServerMargin - 1)
 	if len(w.killed) > 0 {
-		t.Fatal("killed too early")
+		t.Fatal("killed before the servers have killed their workers")
 	}
 	if w.said("info") < 5 {
 		t.Fatalf("nobody says who is left: %v", w.remarks)
 	}
-	w.advance(time.Second)
+	w.advance(1)
 	slices.Sort(w.killed)
 	if !slices.Equal(w.killed, []int{1, 2}) {
 		t.Fatalf("killed: %v", w.killed)

@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
 
+	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/internal/probe"
 	"github.com/serverengine/serverengine-go/messages"
@@ -331,7 +332,7 @@ func TestSupervisorStops(t *testing.T) {
 			s.pass(29 * time.Second)
 			s.send(messages.Stop{Mode: messages.Immediate})
 			s.skip()
-			s.pass(time.Second)
+			s.pass(time.Second + actors.ServerMargin)
 			s.wantTold(2, "graceful stop", "immediate stop", "kill")
 			s.want("server 2 exited: signal KILL", "server 0 exited: exit 0")
 			if s.logged(logrus.InfoLevel, "waiting for server 2 (pid 1002)") < 5 {

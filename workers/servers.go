@@ -39,12 +39,16 @@ func serverName(c config.Config) string {
 
 // ServerTiming takes the numbers of a server process from a configuration.
 func ServerTiming(c config.Config) actors.Timing {
+	limit := c.ServerImmediateKillTimeout
+	if limit >= 0 { // none stays none
+		limit += actors.ServerMargin
+	}
 	return actors.Timing{
 		Ladder: actors.Ladder{
 			GracefulInterval: c.ServerGracefulKillInterval, GracefulIncrement: c.ServerGracefulKillIntervalIncrement,
 			GracefulTimeout:   c.ServerGracefulKillTimeout,
 			ImmediateInterval: c.ServerImmediateKillInterval, ImmediateIncrement: c.ServerImmediateKillIntervalIncrement,
-			ImmediateTimeout: c.ServerImmediateKillTimeout,
+			ImmediateTimeout: limit,
 		},
 		Watch: actors.Watch{Interval: c.ServerHeartbeatInterval, Timeout: c.ServerHeartbeatTimeout, ProgressTimeout: config.Never},
 	}
