@@ -94,7 +94,8 @@ type weights map[messages.Incarnation]int64
 
 type weighNow struct{}
 
-// weigh begins to look, in a goroutine, if there is something to look at.
+// weigh begins to look, in a goroutine, if there is something to look at. It is for keeping
+// alone, where the answer is heard.
 func (s *server) weigh(ctx actor.Context) {
 	if s.Memory == nil || s.recycler.weighing || s.recycler.maxMemory <= 0 {
 		return
@@ -118,6 +119,13 @@ func (s *server) weigh(ctx actor.Context) {
 	}()
 }
 
+// unschedule drops the next look.
+func (s *server) unschedule() {
+	if s.scale != nil {
+		s.scale.Stop()
+	}
+}
+
 func (s *server) weighed(ctx actor.Context, all weights) {
 	s.recycler.weighing = false
 	for inc, bytes := range all {
@@ -125,6 +133,7 @@ func (s *server) weighed(ctx actor.Context, all weights) {
 			s.step(ctx, recycle{inc: inc, why: why})
 		}
 	}
+	s.unschedule() // a look out of turn, after a reload, begins no second round
 	if s.recycler.maxMemory > 0 {
 		root, self := ctx.ActorSystem().Root, ctx.Self()
 		s.scale = time.AfterFunc(weighEvery, func() { root.Send(self, weighNow{}) })

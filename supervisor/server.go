@@ -87,9 +87,7 @@ func (s *server) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		s.alarm.Stop()
 		s.behavior.Become(s.ended)
-		if s.scale != nil {
-			s.scale.Stop()
-		}
+		s.unschedule()
 	case *actor.Stopped:
 		s.Images.Keep(nil)
 	default:
@@ -159,6 +157,7 @@ func (s *server) keeping(ctx actor.Context) {
 		s.restart(ctx, m)
 	case messages.Configure:
 		s.configure(ctx, m)
+		s.weigh(ctx)
 	case messages.Dump, actors.Disown, actors.Kill:
 		s.tellAll(ctx, m)
 	case actors.Mail, messages.Deliver:
@@ -315,7 +314,6 @@ func (s *server) configure(ctx actor.Context, m messages.Configure) {
 	}
 	s.tellAll(ctx, m)
 	s.step(ctx, configure{newPolicy(cfg, s.Guest)})
-	s.weigh(ctx)
 }
 
 func (s *server) tellAll(ctx actor.Context, m any) {
