@@ -329,6 +329,33 @@ func TestOneForAllWaitsForTheGroup(t *testing.T) {
 	}
 }
 
+// The group does not come back before the worker that crashed, which waits for its back-off.
+func TestOneForAllWaitsForTheOneThatCrashed(t *testing.T) {
+	p := testPolicy(3)
+	p.family, p.restartInterval = config.OneForAll, 100*time.Millisecond
+	w := newWorld(t, p)
+	w.step(begin{})
+	w.exit(life1(1, 1), killed)
+	w.exit(life1(0, 1), code(0))
+	w.exit(life1(2, 1), code(0))
+	w.advance(100 * time.Millisecond)
+	w.expect("0.2 1.2 2.2")
+	w.exit(life1(1, 2), killed)
+	w.exit(life1(2, 2), code(0))
+	w.exit(life1(0, 2), code(0))
+	w.advance(250*time.Millisecond - 1)
+	w.expect("")
+	w.advance(1) // half of 500 ms: the test's jitter is 0.5
+	w.expect("0.3 1.3 2.3")
+	w.exit(life1(1, 3), killed)
+	w.advance(time.Second) // the back-off is over before the group has ended
+	w.exit(life1(0, 3), code(0))
+	w.exit(life1(2, 3), code(0))
+	w.expect("1.4")
+	w.advance(100 * time.Millisecond)
+	w.expect("1.4 0.4 2.4")
+}
+
 func TestGoroutineWorkersCantBeKilled(t *testing.T) {
 	p := testPolicy(1)
 	p.killable = false

@@ -113,6 +113,9 @@ func (f *fleet) exited(in exited) {
 			f.abortRoll(s, in.exit)
 		}
 	}
+	if awaited && !s.due.IsZero() {
+		f.schedule(s, later(s.due, f.now.Add(max(0, f.policy.restartInterval))), s.why)
+	}
 	if awaited && len(f.barrier) == 0 {
 		f.openBarrier()
 	}
@@ -193,11 +196,15 @@ func (f *fleet) unrecoverable(s *slot, e messages.Exit) {
 	}
 }
 
-// restartGroup ends the others of a slot's group; none starts before all have ended.
+// restartGroup ends the others of a slot's group; none starts before all have ended, nor
+// before the one that crashed, which may wait for its back-off.
 func (f *fleet) restartGroup(s *slot, l *life) {
 	for _, o := range f.groupOf(s) {
 		if o == s || o.ended != nil {
 			continue
+		}
+		if o.current != nil || o.next != nil || !o.due.IsZero() {
+			f.schedule(o, later(o.due, s.due), "worker "+l.inc.String()+" exited")
 		}
 		for _, other := range []*life{o.current, o.next} {
 			if other != nil {
