@@ -284,6 +284,7 @@ func (f *fleet) resize() {
 			f.schedule(s, f.now, "start")
 		}
 	}
+	f.renewed(nil)
 }
 
 func (f *fleet) reconfigure(p policy) {

@@ -191,6 +191,7 @@ func hasCode(e messages.Exit) bool {
 // unrecoverable ends a slot, and with the policy to do so or as the last one the fleet.
 func (f *fleet) unrecoverable(s *slot, e messages.Exit) {
 	s.ended, f.lastUnrec = &e, &e
+	f.renewed(s)
 	if f.policy.stopAtUnrecoverable {
 		f.stopWith(messages.Graceful, "a worker exited unrecoverably", e)
 	}

@@ -97,6 +97,7 @@ func (f *fleet) renew(s *slot, image int) {
 }
 
 // renewed notes that a slot has come back after a restart of all, nil for none in particular.
+// One that never will, since it has ended or is not wanted any more, is not waited for.
 func (f *fleet) renewed(s *slot) {
 	if f.renewing == nil {
 		return
