@@ -37,7 +37,7 @@ type fleet struct {
 	roll      *roll
 	pending   *restart       // a restart asked for during a roll
 	recycles  []recycle      // soft replacements that wait for the token
-	renewing  map[*slot]bool // slots that a restart of all still waits for
+	renewing  map[*slot]bool // slots that a restart of all, or a soft replacement, still waits for
 	renewal   restart        // that restart
 	barrier   map[*life]bool // lives of a group that must end before any of it starts
 
@@ -134,6 +134,8 @@ type (
 		mode  messages.Mode
 		image int
 		id    uint64 // of the command
+		// recycles: it is the soft replacement of one worker, of which nobody is told.
+		recycles bool
 	}
 	stopAll struct {
 		mode   messages.Mode

@@ -381,6 +381,31 @@ func TestRestartOfAllEndsWithoutTheSlotsThatAreGone(t *testing.T) {
 	}
 }
 
+// Soft replacements come one at a time also where the old worker ends first.
+func TestSoftReplacementsTakeTurnsWithoutRolling(t *testing.T) {
+	w := newWorld(t, testPolicy(3))
+	w.step(begin{})
+	w.readyAll()
+	for slot := range 3 {
+		w.step(recycle{inc: life1(slot, 1), why: "test"})
+	}
+	w.expect("0.1- 1.1+ 2.1+")
+	w.exit(life1(0, 1), code(0))
+	w.expect("1.1+ 2.1+ 0.2")
+	w.ready(life1(0, 2))
+	w.expect("1.1- 2.1+ 0.2+")
+	w.step(configure{testPolicy(1)}) // the one that has the turn is not wanted any more
+	w.step(configure{testPolicy(3)})
+	w.step(recycle{inc: life1(0, 2), why: "test"})
+	w.expect("1.1- 2.1- 0.2- 1.2 2.2")
+	w.step(restart{mode: messages.Graceful, id: 1}) // takes the place of what waits
+	for _, inc := range w.list() {
+		w.exit(inc, code(0))
+	}
+	w.readyAll()
+	w.wantEnds("1:")
+}
+
 func TestGoroutineWorkersCantBeKilled(t *testing.T) {
 	p := testPolicy(1)
 	p.killable = false

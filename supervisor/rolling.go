@@ -47,7 +47,7 @@ func (f *fleet) restart(in restart) {
 func (f *fleet) restartAll(in restart) {
 	f.endRoll(superseded)
 	f.supersede()
-	if f.renewing != nil {
+	if f.renewing != nil && !f.renewal.recycles {
 		f.report(f.renewal, superseded)
 	}
 	f.recycles = nil
@@ -110,7 +110,9 @@ func (f *fleet) renewed(s *slot) {
 	}
 	if len(f.renewing) == 0 {
 		f.renewing = nil
-		f.report(f.renewal, "")
+		if !f.renewal.recycles {
+			f.report(f.renewal, "")
+		}
 	}
 }
 
@@ -152,8 +154,9 @@ func (f *fleet) nextRoll() bool {
 			continue
 		}
 		if !f.policy.rolling {
+			f.renewing, f.renewal = map[*slot]bool{s: true}, restart{recycles: true}
 			f.retire(s, l, messages.Graceful, in.why)
-			continue
+			return false // the next one when it is back
 		}
 		f.roll = &roll{image: s.image, waiting: []*slot{s}, of: 1, flight: map[*slot]*life{}, recycles: true, surge: 1}
 		return true
