@@ -284,7 +284,8 @@ func (e *engine) liveRestart(ctx actor.Context) {
 }
 
 func (e *engine) stopServer(ctx actor.Context, c messages.Stop) {
-	if e.stop != nil && c.Mode <= e.stop.Mode {
+	// An immediate one that comes again goes down again: it ends the wait for AfterRun.
+	if e.stop != nil && c.Mode <= e.stop.Mode && c.Mode != messages.Immediate {
 		return
 	}
 	e.stop = &c

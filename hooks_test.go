@@ -58,7 +58,12 @@ func (h *hookedServer) BeforeRun() error {
 	}
 	return h.s.Share("motto", motto{[]string{"keep", "going"}, os.Getpid(), ln.Addr().String()})
 }
-func (h *hookedServer) AfterRun()                              { say("AfterRun") }
+func (h *hookedServer) AfterRun() {
+	say("AfterRun")
+	if message, _ := h.s.Config().Get("message"); message == "no end" {
+		forever()
+	}
+}
 func (h *hookedServer) ReloadConfig(serverengine.Config) error { say("ReloadConfig"); return nil }
 func (h *hookedServer) Stop(m messages.Mode)                   { say("Stop %s", m) }
 func (h *hookedServer) Restart(m messages.Mode)                { say("Restart %s", m) }
@@ -104,6 +109,18 @@ func TestHooksRunInTheServerAndShareWithEveryWorker(t *testing.T) {
 		tr.says("AfterRun, " + in)
 		tr.exits(0)
 	})
+}
+
+// An AfterRun that hangs is ended by QUIT, also by one that is not the first.
+func TestQuitAgainEndsAnAfterRunThatHangs(t *testing.T) {
+	t.Parallel()
+	tr := start(t, "hooks", keys{"worker_type": "process", "workers": 1, "message": "no end"})
+	tr.serving(1)
+	tr.signal(syscall.SIGQUIT)
+	tr.says("AfterRun, in pid")
+	tr.signal(syscall.SIGQUIT)
+	tr.exits(0)
+	tr.says("immediate stop: AfterRun is not waited for")
 }
 
 func TestBeforeRunThatFailsEndsTheServer(t *testing.T) {

@@ -32,7 +32,8 @@ type Server struct {
 type (
 	// ServerBeforeRun is called before the first worker starts.
 	ServerBeforeRun interface{ BeforeRun() error }
-	// ServerAfterRun is called after the last worker has ended.
+	// ServerAfterRun is called after the last worker has ended. An immediate stop waits 10 s
+	// for it, and not at all when it comes again.
 	ServerAfterRun interface{ AfterRun() }
 	// ServerReload is called when a new configuration is in force (the seed's
 	// reload_config).

@@ -49,6 +49,7 @@ type server struct {
 	stop     *messages.Stop    // that came before the fleet began
 	again    *messages.Restart // likewise
 	exit     messages.Exit
+	patience patience // with a hook that a stop waits for
 	recycler recycler
 	scale    *time.Timer // of the next look at the workers' memory
 }
@@ -178,7 +179,8 @@ func (s *server) keeping(ctx actor.Context) {
 }
 
 func (s *server) keepingStop(ctx actor.Context, m messages.Stop) {
-	if hook := s.Hooks.Stop; hook != nil {
+	again := s.fleet.stop != nil && m.Mode <= s.fleet.stop.mode
+	if hook := s.Hooks.Stop; hook != nil && !again {
 		s.background("Stop", func() error { hook(m.Mode); return nil })
 	}
 	s.step(ctx, stopAll{mode: m.Mode, reason: m.Reason})
@@ -331,7 +333,7 @@ func (s *server) step(ctx actor.Context, in any) {
 	for _, e := range s.fleet.step(time.Now(), in) {
 		s.obey(ctx, e)
 	}
-	s.alarm.Set(ctx, s.fleet.next())
+	s.arm(ctx)
 }
 
 func (s *server) obey(ctx actor.Context, e effect) {
@@ -382,8 +384,8 @@ func (s *server) finish(ctx actor.Context, e finish) {
 // close runs AfterRun and ends.
 func (s *server) close(ctx actor.Context, exit messages.Exit) {
 	s.exit = exit
-	s.alarm.Stop()
 	s.behavior.Become(s.closing)
+	s.awaitAfterRun(ctx)
 	root, self, hook := ctx.ActorSystem().Root, ctx.Self(), s.Hooks.AfterRun
 	go func() {
 		s.awaitHooks()
@@ -396,6 +398,7 @@ func (s *server) close(ctx actor.Context, exit messages.Exit) {
 
 // say tells the end, the last thing that this actor says.
 func (s *server) say(ctx actor.Context) {
+	s.alarm.Stop()
 	s.behavior.Become(s.ended)
 	s.up(ctx, messages.ServerExited{Generation: s.Generation, Exit: s.exit, Expected: s.stop != nil || s.fleet.stop != nil})
 }
@@ -410,8 +413,13 @@ func (s *server) closing(ctx actor.Context) {
 		s.say(ctx)
 	case messages.Stop:
 		if m.Mode == messages.Immediate {
-			s.Log.Warn("immediate stop: AfterRun is not waited for")
-			s.say(ctx)
+			s.giveUpHook(ctx, "immediate stop")
+			return
+		}
+		s.limitHook(ctx)
+	case actors.Rang:
+		if s.alarm.Due(m) {
+			s.lookAtHook(ctx)
 		}
 	case actors.Mail, messages.Deliver:
 		s.refuse(ctx, "the server has stopped", mail(m)...)
