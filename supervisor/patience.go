@@ -46,6 +46,19 @@ func (s *server) arm(ctx actor.Context) {
 	s.alarm.Set(ctx, s.fleet.next())
 }
 
+// awaitBeforeRun lets a stop wait for BeforeRun, which may hang; an immediate one does not.
+func (s *server) awaitBeforeRun(ctx actor.Context, mode messages.Mode) {
+	s.exit = messages.Exit{Cause: messages.ExitReturned}
+	if s.patience.hook == "" {
+		s.patience = patience{hook: "BeforeRun", remindAt: time.Now().Add(remindEvery)}
+	}
+	if mode == messages.Immediate {
+		s.giveUpHook(ctx, "immediate stop")
+		return
+	}
+	s.limitHook(ctx)
+}
+
 // awaitAfterRun bounds the wait for AfterRun by what remains of a stop, but leaves a hook in
 // the background and AfterRun the time that each has.
 func (s *server) awaitAfterRun(ctx actor.Context) {

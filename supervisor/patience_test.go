@@ -56,6 +56,50 @@ func TestServerAfterRunThatHangs(t *testing.T) {
 	}
 }
 
+// A stop that waits for a BeforeRun that hangs is bounded by stop_timeout, and says so.
+func TestServerStopTimeoutDuringBeforeRun(t *testing.T) {
+	serverInBubble(t, 1, func(o *ServerOptions) {
+		o.Config.StopTimeout = 30 * time.Second
+		o.Hooks.BeforeRun = func() error { <-time.After(time.Hour); return nil }
+		o.Hooks.AfterRun = func() { panic("it is called") }
+	}, func(s *serverStage) {
+		s.pass(time.Minute)
+		s.send(gracefulStop)
+		s.pass(20 * time.Second)
+		s.send(gracefulStop) // the deadline stays
+		s.pass(10*time.Second - 1)
+		s.want()
+		if n := s.logged("waiting for BeforeRun to end"); n != 5 {
+			t.Errorf("%d lines say what is waited for", n)
+		}
+		s.pass(1)
+		s.want("server 1 exited: exit 0")
+		s.pass(time.Hour)
+		if s.started() != 0 || s.logged("stop_timeout is over: BeforeRun is not waited for") != 1 {
+			t.Errorf("%d workers were started", s.started())
+		}
+	})
+}
+
+// A BeforeRun that ends in time is not held against the stop that has waited for it.
+func TestServerStopForgetsABeforeRunThatEnded(t *testing.T) {
+	hold := make(chan error)
+	serverInBubble(t, 1, func(o *ServerOptions) {
+		hold = make(chan error) // of this bubble
+		o.Config.StopTimeout = time.Minute
+		o.Hooks.BeforeRun = func() error { return <-hold }
+	}, func(s *serverStage) {
+		s.send(gracefulStop)
+		s.pass(30 * time.Second)
+		hold <- nil
+		s.pass(time.Hour)
+		s.want("server 1 exited: exit 0")
+		if s.last(); s.logged("stop_timeout") != 0 {
+			t.Error("the log says that it was too late")
+		}
+	})
+}
+
 // A stop that finds AfterRun running, since all workers had ended, is bounded too.
 func TestServerStopTimeoutDuringAfterRun(t *testing.T) {
 	serverInBubble(t, 1, func(o *ServerOptions) {

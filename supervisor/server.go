@@ -112,6 +112,7 @@ func (s *server) prepare(ctx actor.Context) {
 func (s *server) preparing(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case prepared:
+		s.patience = patience{}
 		if m.err != nil {
 			s.Log.Errorf("the server can't start: %v", m.err)
 			s.close(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})
@@ -131,10 +132,10 @@ func (s *server) preparing(ctx actor.Context) {
 		if s.stop == nil || m.Mode > s.stop.Mode {
 			s.stop = &m
 		}
-		if m.Mode == messages.Immediate { // a BeforeRun that hangs is not waited for
-			s.Log.Warn("immediate stop: BeforeRun is not waited for")
-			s.exit = messages.Exit{Cause: messages.ExitReturned}
-			s.say(ctx)
+		s.awaitBeforeRun(ctx, m.Mode)
+	case actors.Rang:
+		if s.alarm.Due(m) {
+			s.lookAtHook(ctx)
 		}
 	case messages.Restart:
 		if s.again != nil {
