@@ -24,8 +24,11 @@ func hooksApp() serverengine.App {
 		BeforeStart: func(slot serverengine.Slot) error {
 			message, _ := slot.Config.Get("message")
 			say("BeforeStart of worker %d, %s, message %v", slot.ID, slot.Incarnation, message)
-			if message == "no start" {
+			switch message {
+			case "no start":
 				return fmt.Errorf("worker %d is not to start", slot.ID)
+			case "hangs":
+				forever()
 			}
 			return nil
 		},
@@ -121,6 +124,29 @@ func TestQuitAgainEndsAnAfterRunThatHangs(t *testing.T) {
 	tr.signal(syscall.SIGQUIT)
 	tr.exits(0)
 	tr.says("immediate stop: AfterRun is not waited for")
+}
+
+// A BeforeStart that hangs holds no stop up that may kill.
+func TestStopEndsAStartThatHangs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sig syscall.Signal
+		set keys
+	}{
+		"QUIT":                            {syscall.SIGQUIT, keys{}},
+		"QUIT under a supervisor":         {syscall.SIGQUIT, keys{"supervisor": true}},
+		"stop_timeout":                    {syscall.SIGTERM, keys{"stop_timeout": "100ms"}},
+		"stop_timeout under a supervisor": {syscall.SIGTERM, keys{"stop_timeout": "100ms", "supervisor": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := start(t, "hooks", with(c.set, keys{"worker_type": "process", "workers": 1, "message": "hangs"}))
+			tr.says("BeforeStart of worker 0")
+			tr.signal(c.sig)
+			tr.exits(0)
+			tr.says("worker exited: failed: its start hangs and is not waited for")
+		})
+	}
 }
 
 func TestBeforeRunThatFailsEndsTheServer(t *testing.T) {

@@ -16,11 +16,12 @@ import (
 // server process.
 //
 //	starting ──started──▶ running ──Stop, silence, garbage──▶ stopping ──exit──▶ ended
-//	    └────could not be started, or Stop meanwhile───────────────────────────────┘
+//	    └────could not be started, or is not there in time after a Stop────────────┘
 //
 // Invariants: the exit status comes from wait and is the last thing it says; a Stop that
-// arrives while the process is being started is carried out as soon as it exists; when the
-// actor ends for any reason, the process does too.
+// arrives while the process is being started is carried out as soon as it exists; one that
+// comes to exist when nobody waits for it any more is killed; when the actor ends for any
+// reason, the process does too.
 type Proxy struct {
 	ProxyOptions
 	behavior actor.Behavior
@@ -28,6 +29,7 @@ type Proxy struct {
 	pid      int            // of the process that counts; 0 = not known yet
 	kept     *messages.Exit // how a keeper's command ended
 	alarm    Alarm
+	giveUp   time.Time // a process that is being started is not waited for; zero = it is
 	steps    escalation
 	beats    heartbeat
 	ready    bool
@@ -162,9 +164,15 @@ func (p *Proxy) starting(ctx actor.Context) {
 	case messages.Stop:
 		if p.told == nil || m.Mode > p.told.Mode {
 			p.told = &m
+			p.hurryStart(ctx, m.Mode)
 		}
 	case Kill, Disown: // it has hardly begun, and nobody would see it off
 		p.killed = true
+		p.hurryStart(ctx, messages.Immediate)
+	case Rang:
+		if p.alarm.Due(m) {
+			p.tooLate(ctx)
+		}
 	case Timing:
 		p.retime(m)
 	case Mail:
@@ -215,6 +223,8 @@ func (p *Proxy) started(ctx actor.Context, pid int) {
 // ended only waits for its parent.
 func (p *Proxy) ended(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case childStarted: // too late
+		_ = m.child.Kill() // dead already, at worst
 	case childEvent:
 		<-p.room
 	case Mail:

@@ -203,9 +203,55 @@ func TestProxyIsToldWhileStarting(t *testing.T) {
 				for _, m := range c.told {
 					s.tell(m)
 				}
-				s.pass(time.Minute)
+				s.pass(startGrace - 1)
 				s.begin()
 				s.wantTold(c.want...)
+			})
+		})
+	}
+}
+
+// A start that hangs is waited for as long as the stop allows; a process that comes to exist
+// after that is killed.
+func TestProxyOfAStartThatHangs(t *testing.T) {
+	noLimit := seedOptions()
+	noLimit.Timing.Ladder.GracefulTimeout = -1
+	for name, c := range map[string]struct {
+		o    ProxyOptions
+		told []any
+		by   time.Duration // 0 = never
+	}{
+		"kill":                {seedOptions(), []any{Kill{}}, startGrace},
+		"kill twice":          {seedOptions(), []any{gracefulStop, Kill{}, Kill{}}, startGrace},
+		"disown":              {seedOptions(), []any{Disown{}, gracefulStop}, startGrace},
+		"immediate":           {seedOptions(), []any{gracefulStop, immediateStop}, startGrace},
+		"graceful":            {seedOptions(), []any{gracefulStop}, 600 * time.Second},
+		"graceful, no limit":  {noLimit, []any{gracefulStop}, 0},
+		"nobody has asked it": {seedOptions(), []any{messages.Dump{}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, c.o, deaf, func(s *stage) {
+				for _, m := range c.told {
+					s.tell(m)
+				}
+				if c.by == 0 {
+					s.pass(24 * time.Hour)
+					if n := len(s.said()); n > 0 {
+						t.Errorf("it said %v", s.said())
+					}
+					return
+				}
+				s.pass(c.by - 1)
+				if n := len(s.said()); n > 0 {
+					t.Errorf("it gave up early and said %v", s.said())
+				}
+				s.pass(1)
+				if e := s.exited(); e.Pid != 0 || e.Exit.Cause != messages.ExitFailed {
+					t.Errorf("exit %+v", e)
+				}
+				s.begin()
+				s.wantTold("0s KILL")
+				s.exited()
 			})
 		})
 	}
