@@ -199,3 +199,53 @@ func TestServerRestartsDuringBeforeRun(t *testing.T) {
 		}
 	})
 }
+
+// A restart of all does not wait for a slot that never comes back.
+func TestRestartOfAllEndsWithoutTheSlotsThatAreGone(t *testing.T) {
+	p := testPolicy(2)
+	p.unrecoverable = []int{3}
+	fewer := p
+	fewer.workers = 1
+	for name, gone := range map[string]func(*world){
+		"ended":       func(w *world) { w.exit(life1(1, 2), code(3)) },
+		"scaled away": func(w *world) { w.step(configure{fewer}) },
+	} {
+		w := newWorld(t, p)
+		w.step(begin{})
+		w.readyAll()
+		w.step(restart{mode: messages.Graceful, id: 1})
+		w.exit(life1(0, 1), code(0))
+		w.exit(life1(1, 1), code(0))
+		w.ready(life1(0, 2))
+		if len(w.ends()) > 0 {
+			t.Fatalf("%s: the restart has ended before its last slot is back", name)
+		}
+		gone(w)
+		w.wantEnds("1:")
+	}
+}
+
+// Soft replacements come one at a time also where the old worker ends first.
+func TestSoftReplacementsTakeTurnsWithoutRolling(t *testing.T) {
+	w := newWorld(t, testPolicy(3))
+	w.step(begin{})
+	w.readyAll()
+	for slot := range 3 {
+		w.step(recycle{inc: life1(slot, 1), why: "test"})
+	}
+	w.expect("0.1- 1.1+ 2.1+")
+	w.exit(life1(0, 1), code(0))
+	w.expect("1.1+ 2.1+ 0.2")
+	w.ready(life1(0, 2))
+	w.expect("1.1- 2.1+ 0.2+")
+	w.step(configure{testPolicy(1)}) // the one that has the turn is not wanted any more
+	w.step(configure{testPolicy(3)})
+	w.step(recycle{inc: life1(0, 2), why: "test"})
+	w.expect("1.1- 2.1- 0.2- 1.2 2.2")
+	w.step(restart{mode: messages.Graceful, id: 1}) // takes the place of what waits
+	for _, inc := range w.list() {
+		w.exit(inc, code(0))
+	}
+	w.readyAll()
+	w.wantEnds("1:")
+}
