@@ -110,6 +110,9 @@ func (l *life) work() error {
 	}
 	l.mu.Lock()
 	l.worker = w
+	if l.ctx.Err() != nil { // told to stop while it was made
+		l.callStop()
+	}
 	l.mu.Unlock()
 	l.made()
 	l.poke()
@@ -168,16 +171,22 @@ func (l *life) stop(cause *StopCause) {
 	if l.ctx.Err() != nil {
 		return
 	}
+	l.callStop() // before Run can see the end of its context: who ends waits for Stop
+	l.cancel(cause)
+}
+
+// callStop calls the worker's Stop, if there is a worker that has one. It is called once,
+// with mu held: by the stop, or for a worker that was still being made then, before Run.
+func (l *life) callStop() {
 	s, ok := l.worker.(Stopper)
 	if !ok {
-		l.cancel(cause)
 		return
 	}
-	done := make(chan struct{})
-	l.stops = done // before Run can see the end of its context
-	l.cancel(cause)
+	done, cancelled := make(chan struct{}), l.ctx.Done()
+	l.stops = done
 	go func() {
 		defer close(done)
+		<-cancelled
 		_ = l.guard("Stop", func() error { s.Stop(); return nil }) // guard has logged it
 	}()
 }

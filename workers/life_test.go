@@ -238,6 +238,34 @@ func TestEndWaitsForStop(t *testing.T) {
 	})
 }
 
+// flagged ends by its Stop alone, as workers do that were written for a flag.
+type flagged struct{ end chan struct{} }
+
+func (w flagged) Run(context.Context, *Self) error { <-w.end; return nil }
+func (w flagged) Stop()                            { close(w.end) }
+
+// A stop that comes while the worker is being made is told to it too, once.
+func TestStopDuringTheConstructor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := flagged{make(chan struct{})}
+		s := begin(Code{New: func(*Self) (Worker, error) { work(5 * second); return w, nil }})
+		pass(t, second)
+		s.stop(&StopCause{Reason: "first"})
+		s.stop(&StopCause{Reason: "second"})
+		pass(t, 10*second)
+		s.mu.Lock()
+		ended := len(s.exits)
+		s.mu.Unlock()
+		if ended == 0 {
+			close(w.end)
+			t.Fatal("its Stop was not called")
+		}
+		if e := s.exit(t); !e.Ok() {
+			t.Errorf("exit %s", e)
+		}
+	})
+}
+
 func TestStopIsToldOnceAndTheFirstCauseCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &full{}
