@@ -343,6 +343,7 @@ func (e *engine) lost(ctx actor.Context, who *actor.PID) {
 
 func (e *engine) serverExited(ctx actor.Context, m messages.ServerExited) {
 	e.ended = true
+	e.sweeper.Stop()
 	ctx.Stop(e.server)
 	e.asks.end(ctx)
 	if m.Exit.Ok() {
@@ -372,10 +373,11 @@ func (e *engine) closing(ctx actor.Context) {
 		}
 		ctx.Send(e.events, actors.Last{Event: e.desk.exit})
 		e.alarm.Set(ctx, time.Now().Add(publishWait))
-	case actors.Published, actors.Rang:
-		ctx.Stop(ctx.Self())
-		if e.done != nil {
-			e.done(e.desk.exit.Exit)
+	case actors.Published:
+		e.finish(ctx)
+	case actors.Rang:
+		if e.alarm.Due(m) { // and not one of before
+			e.finish(ctx)
 		}
 	case messages.GetStatus:
 		ctx.Respond(e.status())
@@ -383,6 +385,14 @@ func (e *engine) closing(ctx actor.Context) {
 		m.take().refuse(ctx, "the engine has stopped")
 	case messages.Command:
 		e.refuse(ctx, "the engine has stopped")
+	}
+}
+
+// finish is the regular end.
+func (e *engine) finish(ctx actor.Context) {
+	ctx.Stop(ctx.Self())
+	if e.done != nil {
+		e.done(e.desk.exit.Exit)
 	}
 }
 
