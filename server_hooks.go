@@ -129,7 +129,7 @@ func (s *Server) hooks(makeServer func(*Server) (any, error)) supervisor.Hooks {
 		}
 		return nil
 	}
-	// The other hooks run only after before has returned, which orders the accesses.
+	// The others are called after before has returned, one at a time: that orders the accesses.
 	return supervisor.Hooks{
 		BeforeRun: before,
 		AfterRun: func() {
@@ -137,8 +137,8 @@ func (s *Server) hooks(makeServer func(*Server) (any, error)) supervisor.Hooks {
 				h.AfterRun()
 			}
 		},
+		Configured: s.configure,
 		Reload: func(cfg config.Config) error {
-			s.configure(cfg)
 			if h, ok := code.(ServerReload); ok {
 				return h.ReloadConfig(cfg)
 			}

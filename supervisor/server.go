@@ -3,7 +3,6 @@ package supervisor
 import (
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -45,9 +44,10 @@ type server struct {
 	kids     map[messages.Incarnation]*kid
 	names    map[string]messages.Incarnation // of the kids' actors
 	images   imageDesk
-	hooks    sync.WaitGroup    // those in the background
+	hooks    hookLine
 	stop     *messages.Stop    // that came before the fleet began
 	again    *messages.Restart // likewise
+	reloaded bool              // likewise
 	exit     messages.Exit
 	patience patience // with a hook that a stop waits for
 	recycler recycler
@@ -119,6 +119,9 @@ func (s *server) preparing(ctx actor.Context) {
 			return
 		}
 		s.behavior.Become(s.keeping)
+		if s.reloaded {
+			s.reloadHook()
+		}
 		if s.stop != nil {
 			s.keepingStop(ctx, *s.stop) // nothing is started any more
 			return
@@ -143,7 +146,9 @@ func (s *server) preparing(ctx actor.Context) {
 		}
 		s.again = &m
 	case messages.Configure:
-		s.configure(ctx, m)
+		if s.configure(ctx, m) && m.Cause == messages.CauseReload {
+			s.reloaded = true // its hook waits for BeforeRun
+		}
 	case actors.Mail, messages.Deliver:
 		s.refuse(ctx, "no worker has started yet", mail(m)...)
 	}
@@ -158,7 +163,9 @@ func (s *server) keeping(ctx actor.Context) {
 	case imageOpened:
 		s.restart(ctx, m)
 	case messages.Configure:
-		s.configure(ctx, m)
+		if s.configure(ctx, m) && m.Cause == messages.CauseReload {
+			s.reloadHook()
+		}
 		s.weigh(ctx)
 	case messages.Dump, actors.Disown, actors.Kill:
 		s.tellAll(ctx, m)
@@ -277,7 +284,8 @@ func (s *server) lost(ctx actor.Context, who *actor.PID) {
 func (s *server) openImage(ctx actor.Context, m messages.Restart) {
 	var before func()
 	if hook := s.Hooks.Restart; hook != nil {
-		before = func() { s.logged(guardHook("Restart", func() error { hook(m.Mode); return nil })) }
+		done := s.background("Restart", func() error { hook(m.Mode); return nil })
+		before = func() { <-done }
 	}
 	s.images.open(ctx, before, m)
 }
@@ -294,29 +302,30 @@ func (s *server) restart(ctx actor.Context, m imageOpened) {
 	s.images.keep(s.fleet.images())
 }
 
-// configure takes a new configuration and passes it on.
-func (s *server) configure(ctx actor.Context, m messages.Configure) {
+// configure takes a new configuration and passes it on. It reports whether it has.
+func (s *server) configure(ctx actor.Context, m messages.Configure) bool {
 	if m.Version <= s.Body.Version {
-		return
+		return false
 	}
 	cfg, err := config.Decode(m.Body)
 	if err != nil {
 		s.Log.Errorf("%s: %v", m, err)
-		return
+		return false
 	}
 	cfg.WorkerType = s.Config.WorkerType // of a server for life: see the key's reload tag
 	timing := s.Timing(cfg)
 	retime := timing != s.Timing(s.Config)
 	s.Config, s.Body = cfg, m
 	s.recycler.configure(cfg)
-	if hook := s.Hooks.Reload; hook != nil && m.Cause == messages.CauseReload {
-		s.background("Reload", func() error { return hook(cfg) })
+	if told := s.Hooks.Configured; told != nil {
+		told(cfg)
 	}
 	if retime {
 		s.tellAll(ctx, timing)
 	}
 	s.tellAll(ctx, m)
 	s.step(ctx, configure{newPolicy(cfg, s.Guest)})
+	return true
 }
 
 func (s *server) tellAll(ctx actor.Context, m any) {

@@ -3,7 +3,9 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +190,67 @@ func TestServerHooksMayBlock(t *testing.T) {
 		synctest.Wait()
 		if s.logged("hook Reload: no") != 1 || s.logged("hook Restart: panic: oh") != 1 {
 			t.Error("what went wrong in hooks is not in the log")
+		}
+	})
+}
+
+// Hooks of the user's code are called one at a time, in the order of what they are for, and
+// after BeforeRun.
+func TestServerHooksKeepTheirOrder(t *testing.T) {
+	var hold chan struct{}
+	var mu sync.Mutex
+	var calls []string
+	call := func(what string) {
+		mu.Lock()
+		calls = append(calls, what+" begins")
+		mu.Unlock()
+		<-hold
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, what+" ends")
+	}
+	serverInBubble(t, 1, func(o *ServerOptions) {
+		hold = make(chan struct{})
+		o.Hooks.BeforeRun = func() error { call("BeforeRun"); return nil }
+		o.Hooks.Reload = func(cfg config.Config) error { call(fmt.Sprint("Reload ", cfg.Workers)); return nil }
+		o.Hooks.Restart = func(messages.Mode) { call("Restart") }
+		o.Hooks.Stop = func(messages.Mode) { call("Stop") }
+	}, func(s *serverStage) {
+		reload := func(version uint64) {
+			s.configure(version, messages.CauseReload, func(c *config.Config) { c.Workers = int(version) })
+		}
+		reload(2)
+		reload(3)
+		hold <- struct{}{} // BeforeRun returns
+		synctest.Wait()
+		reload(4)
+		s.send(messages.Restart{})
+		reload(5)
+		s.send(gracefulStop)
+		close(hold)
+		s.pass(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		var want []string
+		for _, what := range []string{"BeforeRun", "Reload 3", "Reload 4", "Restart", "Reload 5", "Stop"} {
+			want = append(want, what+" begins", what+" ends")
+		}
+		if !slices.Equal(calls, want) {
+			t.Errorf("calls\n\t%q, want\n\t%q", calls, want)
+		}
+	})
+}
+
+// Who asks for the configuration gets that of a scale too.
+func TestServerTellsEveryConfiguration(t *testing.T) {
+	var told []int
+	serverInBubble(t, 1, func(o *ServerOptions) {
+		o.Hooks.Configured = func(cfg config.Config) { told = append(told, cfg.Workers) }
+	}, func(s *serverStage) {
+		s.configure(2, messages.CauseScale, func(c *config.Config) { c.Workers = 2 })
+		s.configure(3, messages.CauseReload, func(c *config.Config) { c.Workers = 3 })
+		if !slices.Equal(told, []int{2, 3}) {
+			t.Errorf("told %v", told)
 		}
 	})
 }
