@@ -207,7 +207,7 @@ func (e *engine) running(ctx actor.Context) {
 	case loaded:
 		e.loaded(ctx, m)
 	case logConfigured:
-		e.logConfigured(m)
+		e.logConfigured(ctx, m)
 	case actors.Rang:
 		if e.sweeper.Due(m) {
 			e.house.sweep()

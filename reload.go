@@ -19,6 +19,8 @@ type desk struct {
 	serving []request // of the load under way
 	waiting []request // of the next one: they coalesce
 	refusal string    // why the last load was refused; empty if it was not
+	logging bool      // the log is being reopened
+	relog   bool      // and is to be once more
 	exit    messages.ServerExited
 }
 
@@ -216,15 +218,25 @@ func (e *engine) resize(workers int) error {
 	return e.house.resize(workers)
 }
 
-// followLog reopens the log with the configuration in force, in a goroutine.
+// followLog reopens the log with the configuration in force, in a goroutine: one at a time,
+// so that the last configuration is the one that stays.
 func (e *engine) followLog(ctx actor.Context) {
+	if e.desk.logging {
+		e.desk.relog = true
+		return
+	}
+	e.desk.logging = true
 	root, self, h, cfg := ctx.ActorSystem().Root, ctx.Self(), e.house, e.cfg
 	go func() { root.Send(self, logConfigured{h.configure(cfg)}) }()
 }
 
-func (e *engine) logConfigured(m logConfigured) {
+func (e *engine) logConfigured(ctx actor.Context, m logConfigured) {
 	if m.err != nil {
 		e.log.Errorf("the log stays as it was: %v", m.err)
+	}
+	again := e.desk.relog
+	if e.desk.logging, e.desk.relog = false, false; again {
+		e.followLog(ctx)
 	}
 }
 
