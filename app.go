@@ -1,8 +1,10 @@
 package serverengine
 
 import (
-	"github.com/sirupsen/logrus"
+	"fmt"
 	"runtime"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/workers"
@@ -78,6 +80,9 @@ func (a App) check(cfg Config) error {
 	if err := hasProcesses(cfg, runtime.GOOS); err != nil {
 		return err
 	}
+	if err := fitsPipes(cfg); err != nil {
+		return err
+	}
 	if cfg.WorkerType == config.Spawn {
 		if a.Spawn == nil {
 			return &ConfigError{Key: "App.Spawn", Problem: "is nil, and worker_type is spawn", Hint: "set it to a function that returns the Command of a slot"}
@@ -105,4 +110,35 @@ func hasProcesses(cfg Config, system string) error {
 			Hint: "use embedded or thread"}
 	}
 	return nil
+}
+
+// fitsPipes refuses a configuration that no child process could be given.
+func fitsPipes(cfg Config) error {
+	if !needsProcesses(cfg) && !cfg.Supervisor {
+		return nil
+	}
+	body, err := config.Encode(cfg)
+	if err != nil || len(body) <= workers.MaxConfig {
+		return err
+	}
+	return &ConfigError{
+		Key:     largestKey(cfg),
+		Problem: fmt.Sprintf("makes the configuration too large for child processes: %d bytes, %d are allowed", len(body), workers.MaxConfig),
+		Hint:    "put what is large into a file of its own and give its path",
+	}
+}
+
+// largestKey is the user's key with the longest value.
+func largestKey(cfg Config) (largest string) {
+	var own map[string]any
+	if err := cfg.Decode(&own); err != nil {
+		return ""
+	}
+	longest := -1
+	for key, value := range own {
+		if n := len(fmt.Sprint(value)); n > longest {
+			largest, longest = key, n
+		}
+	}
+	return largest
 }

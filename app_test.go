@@ -2,6 +2,7 @@ package serverengine
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/serverengine/serverengine-go/config"
@@ -26,6 +27,23 @@ func TestWithoutProcessesTheyAreRefused(t *testing.T) {
 		var bad *ConfigError
 		if c.key == "" && err != nil || c.key != "" && (!errors.As(err, &bad) || bad.Key != c.key || bad.Hint == "") {
 			t.Errorf("windows, %s, supervisor %t: %v, want key %q", c.typ, c.supervisor, err, c.key)
+		}
+	}
+}
+
+// What no child process could be given is refused, with the key that makes it so large.
+func TestConfigurationThatIsTooLargeForChildren(t *testing.T) {
+	for _, typ := range []config.WorkerType{config.Thread, config.Process} {
+		cfg := Default()
+		cfg.WorkerType = typ
+		cfg.Set("small", 1)
+		cfg.Set("words", strings.Repeat("x", 5<<20))
+		err := App{Worker: Func(nil)}.check(cfg)
+		var bad *ConfigError
+		if refused := errors.As(err, &bad); refused != (typ == config.Process) {
+			t.Errorf("%s: %v", typ, err)
+		} else if refused && (bad.Key != "words" || !strings.Contains(bad.Problem, "4194304 are allowed") || bad.Hint == "") {
+			t.Errorf("%s: %v", typ, err)
 		}
 	}
 }

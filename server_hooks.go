@@ -80,7 +80,8 @@ func (s *Server) ListenPacketWith(network, address string, o sockets.ListenOptio
 // seed's socket_manager_path), see Self.SocketManager.
 func (s *Server) SocketManager() (path, token string, err error) { return s.host.Manager() }
 
-// Share gives all workers that start from now on a value under a name, as JSON.
+// Share gives all workers that start from now on a value under a name, as JSON. All values
+// together may have 4 MiB: share the path of what is larger.
 func (s *Server) Share(name string, value any) error {
 	b, err := json.Marshal(value)
 	if err != nil {
@@ -88,11 +89,15 @@ func (s *Server) Share(name string, value any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := map[string][]byte{name: b}
+	next, size := map[string][]byte{name: b}, len(name)+len(b)
 	for k, v := range s.shared {
 		if k != name {
 			next[k] = v
+			size += len(k) + len(v)
 		}
+	}
+	if size > workers.MaxShared {
+		return fmt.Errorf("share %q: %d bytes, all shared values have %d then, %d are allowed: share the path of a file instead", name, len(b), size, workers.MaxShared)
 	}
 	s.shared = next // replaced and not changed: workers that start now hold the old one
 	return nil

@@ -46,6 +46,18 @@ func TestCommandGetsItsArgumentsDirectoryAndEnvironment(t *testing.T) {
 	}
 }
 
+// A start that does not fit into the pipe fails as any other does, and says why.
+func TestCommandThatIsTooLargeForItsKeeper(t *testing.T) {
+	t.Parallel()
+	tr := spawn(t, serverengine.Command{Path: "/bin/true"}, keys{"large_env": 16 << 20})
+	r := tr.saysOf("1.0.1", "worker exited unexpectedly")
+	for _, want := range []string{"start 1.0.1: ", "at most 17825792", "the command 16777", "give a path"} {
+		if !strings.Contains(r.Msg, want) {
+			t.Errorf("the log lacks %q: %s", want, r.line)
+		}
+	}
+}
+
 // A command without a slash is looked up as a shell would.
 func TestCommandIsFoundInPath(t *testing.T) {
 	t.Parallel()

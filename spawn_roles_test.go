@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/serverengine/serverengine-go"
@@ -33,6 +34,9 @@ func configured(slot serverengine.Slot) (c serverengine.Command, err error) {
 		return c, errors.New("no command today")
 	}
 	err = json.Unmarshal([]byte(text.(string)), &c)
+	if n, ok := slot.Config.Get("large_env"); ok {
+		c.Env = append(c.Env, "LARGE="+strings.Repeat("x", n.(int)))
+	}
 	return c, err
 }
 

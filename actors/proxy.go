@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -358,7 +359,11 @@ func (p *Proxy) signal(name string) error {
 
 // pass hands a command on to the child.
 func (p *Proxy) pass(c messages.Command) {
-	if err := p.child.Send(c); err != nil {
+	err := p.child.Send(c)
+	switch {
+	case errors.Is(err, procbridge.ErrTooLarge): // the child goes on without it
+		p.log().Errorf("pass %s on: %v", c, err)
+	case err != nil:
 		p.log().Debugf("pass %s on: %v", c, err)
 	}
 }

@@ -66,10 +66,25 @@ func (s *Spawner) startWire(inc messages.Incarnation, c Configured, cmd procbrid
 		return nil, err
 	}
 	s.Top.Started(inc, p.Pid())
-	if err := p.Send(messages.Begin{Incarnation: inc, Version: c.Version, Config: c.Body, Shared: c.Shared, Command: keeps}); err != nil {
+	err = p.Send(messages.Begin{Incarnation: inc, Version: c.Version, Config: c.Body, Shared: c.Shared, Command: keeps})
+	if errors.Is(err, procbridge.ErrTooLarge) { // it would wait for its beginning for ever
+		_ = p.Kill() // dead already, at worst
+		for range p.Events() {
+		}
+		return nil, fmt.Errorf("start %s: %w; of this the configuration has %d bytes, shared values %d, the command %d: give a path to what is large",
+			inc, err, len(c.Body), sharedSize(c.Shared), len(keeps))
+	}
+	if err != nil {
 		s.Log.WithField("incarnation", inc.String()).Debugf("begin: %v", err) // it died at once: its exit follows
 	}
 	return p, nil
+}
+
+func sharedSize(shared map[string][]byte) (n int) {
+	for name, value := range shared {
+		n += len(name) + len(value)
+	}
+	return n
 }
 
 // userOf finds who a process is to run as; nil = as this process.
@@ -84,12 +99,19 @@ func userOf(name, group string) (*procbridge.User, error) {
 	return &procbridge.User{Uid: a.Uid, Gid: a.Gid, Groups: a.Groups}, nil
 }
 
-// maxBody leaves room for the largest message of the user, and for a configuration and
-// shared values of any reasonable size.
-func maxBody(c Configured) int {
-	const control = 1 << 20
-	return int(c.Config.WorkerMaxMessageSize) + control
-}
+// What a child is given has room in a frame of its pipe, however small the user's messages
+// are to be.
+const (
+	// MaxConfig is the largest encoded configuration, keys of the user's own included.
+	MaxConfig = 4 << 20
+	// MaxShared is the most that all shared values and their names may have together.
+	MaxShared = 4 << 20
+
+	maxControl = 16 << 20 // both in base64, and the command of a spawn worker
+)
+
+// maxBody leaves room for the largest message of the user, and for all control frames.
+func maxBody(c Configured) int { return int(c.Config.WorkerMaxMessageSize) + maxControl }
 
 // childEnds are the child's ends of its pipes.
 type childEnds struct {
