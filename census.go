@@ -156,7 +156,7 @@ func (e *engine) status() messages.Status {
 	c := &e.census
 	s := messages.Status{
 		Name: c.name, Pid: os.Getpid(), State: c.state, ConfigVersion: c.version, WorkerType: c.typ, Wanted: c.wanted,
-		LastRestart: c.restarts, LastReload: e.desk.refusal, LostLogLines: e.writer.Lost(),
+		LastRestart: c.restarts, LastReload: e.desk.refusal, LostLogLines: e.writer.Lost(), LateReplies: e.asks.dropped,
 	}
 	now := time.Now()
 	for generation, entry := range c.servers {

@@ -77,6 +77,7 @@ func TestLateReplyAnswersNobodyElse(t *testing.T) {
 		if b, ok := got.([]byte); err != nil || !ok || !bytes.Equal(b, make([]byte, 3)) {
 			t.Errorf("the next one got %q, %v", got, err)
 		}
+		h.wants("the late reply is counted", func(s messages.Status) bool { return s.LateReplies == 1 })
 	})
 }
 
@@ -120,6 +121,40 @@ func TestFullQueueIsErrBusy(t *testing.T) {
 		})
 		eventually(t, "all that had room have arrived", func() bool { return count(h.log.read(), "received waits") == 3 })
 	})
+}
+
+// Messages for which there is no room are counted in the log, each once, and not told one
+// by one.
+func TestTellsThatAreLostAreCounted(t *testing.T) {
+	t.Parallel()
+	const sent = 3000
+	h := talk(t, "process", keys{"worker_queue_size": 3})
+	path := h.path("gate")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.send(messages.Tell{Body: []byte("gate " + path)})
+	h.says("waiting at the gate")
+	for range sent {
+		h.send(messages.Tell{Body: secret("waits")})
+	}
+	h.says("messages to this process are lost")
+	(&gate{t: t, path: path}).open()
+	eventually(t, "there is room again", func() bool {
+		_, ok := h.request(messages.Ask{Body: []byte("big 1")}).([]byte)
+		return ok
+	})
+	h.send(messages.Stop{Mode: messages.Graceful})
+	eventually(t, "the engine has stopped", h.ended)
+	lost, lines := 0, 0
+	for _, r := range h.log.read() {
+		if r.Msg != "" && r.Lost > 0 {
+			lost, lines = lost+r.Lost, lines+1
+		}
+	}
+	if received := count(h.log.read(), "received waits"); lost+received != sent || lines > 12 {
+		t.Errorf("%d received, %d lost in %d lines, of %d", received, lost, lines, sent)
+	}
 }
 
 func TestWorkerWithoutReceiveSaysSo(t *testing.T) {

@@ -26,6 +26,7 @@ type record struct {
 	Signal      string    `json:"signal"`
 	Uptime      string    `json:"uptime"`
 	Code        *int      `json:"code"`
+	Lost        int       `json:"lost"`
 	line        string
 }
 

@@ -26,12 +26,13 @@ type fakeChild struct {
 	// react is called with each thing the child is told, as noted; it must not block.
 	react func(c *fakeChild, what string)
 
-	mu        sync.Mutex
-	told      []string
-	delivered []messages.Deliver
-	dead      bool
-	silent    time.Time // since; zero = it beats all the time
-	sendErr   error
+	mu         sync.Mutex
+	told       []string
+	delivered  []messages.Deliver
+	dead       bool
+	silent     time.Time // since; zero = it beats all the time
+	sendErr    error
+	deliverErr error
 }
 
 func newFakeChild(react func(*fakeChild, string)) *fakeChild {
@@ -62,6 +63,9 @@ func (c *fakeChild) Send(m messages.Command) error {
 }
 
 func (c *fakeChild) Deliver(d messages.Deliver) error {
+	if c.deliverErr != nil {
+		return c.deliverErr
+	}
 	if err := c.note(d.String()); err != nil {
 		return err
 	}
@@ -172,7 +176,10 @@ func inBubble(t *testing.T, o ProxyOptions, react func(*fakeChild, string), stor
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, child: newFakeChild(react), release: make(chan error, 1)}
-		o.Incarnation, o.Log = self, quiet()
+		o.Incarnation = self
+		if o.Log == nil {
+			o.Log = quiet()
+		}
 		o.Start = func() (Child, error) {
 			if err := <-s.release; err != nil {
 				return nil, err

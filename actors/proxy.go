@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/sirupsen/logrus"
 
+	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/procbridge"
 )
@@ -39,6 +40,7 @@ type Proxy struct {
 	killed   bool
 	refused  bool               // it is killed because nobody understands it
 	early    []messages.Command // for a process that is being started
+	losses   *logging.Losses    // messages that nobody waits for an answer to
 	room     chan struct{}      // bounds what the child's events may occupy in the mailbox
 	gone     chan struct{}      // closed when the actor has stopped
 }
@@ -61,6 +63,9 @@ type ProxyOptions struct {
 func NewProxy(o ProxyOptions) *actor.Props {
 	return Guarded("proxy "+o.Incarnation.String(), o.Log, func() actor.Actor {
 		p := &Proxy{ProxyOptions: o, behavior: actor.NewBehavior(), room: make(chan struct{}, 256), gone: make(chan struct{})}
+		p.losses = logging.NewLosses(func(n uint64, why string) {
+			p.log().WithField("lost", n).Warnf("messages to this process are lost: %s", why)
+		})
 		p.steps = escalation{ladder: o.Timing.Ladder, frames: true}
 		p.behavior.Become(p.starting)
 		return p
@@ -383,9 +388,10 @@ func (p *Proxy) refuseAll(ctx actor.Context, mail Mail, why string) {
 	}
 }
 
-// refuse answers a message that can't be delivered.
+// refuse answers a message that can't be delivered, or counts it as lost.
 func (p *Proxy) refuse(ctx actor.Context, d messages.Deliver, why string) {
 	if d.ID == 0 {
+		p.losses.Add(1, why)
 		return
 	}
 	ctx.Send(ctx.Parent(), ChildSaid{Incarnation: p.Incarnation, Event: messages.Reply{ID: d.ID, Err: why}})
@@ -428,6 +434,7 @@ func (p *Proxy) explaining(ctx actor.Context) {
 
 func (p *Proxy) finish(ctx actor.Context, e messages.Exit) {
 	p.alarm.Stop()
+	p.losses.Flush()
 	p.behavior.Become(p.ended)
 	ctx.Send(ctx.Parent(), ChildExited{Incarnation: p.Incarnation, Pid: p.pid, Exit: e})
 }

@@ -8,7 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
 	"github.com/serverengine/serverengine-go/internal/probe"
+	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
 	"github.com/serverengine/serverengine-go/procbridge"
 )
@@ -286,6 +290,38 @@ func TestProxyAnswersWhatItCantDeliver(t *testing.T) {
 		}
 		if d := s.child.delivered; len(d) != 1 || d[0].ID != 2 {
 			t.Errorf("delivered %v", d)
+		}
+	})
+}
+
+// What nobody waits for is counted, and so is a command that the child can't be given.
+func TestProxyTellsWhatItCantDeliver(t *testing.T) {
+	log, hook := logtest.NewNullLogger()
+	o := seedOptions()
+	o.Log = log
+	inBubble(t, o, deaf, func(s *stage) {
+		s.begin()
+		s.child.deliverErr = procbridge.ErrBusy
+		for range 100 {
+			s.tell(messages.Deliver{})
+		}
+		s.pass(logging.LossInterval)
+		s.child.sendErr = procbridge.ErrTooLarge
+		s.tell(messages.Configure{Version: 7})
+		s.child.exit(exit0)
+		s.pass(time.Second)
+		var lost []any
+		refused := 0
+		for _, e := range hook.AllEntries() {
+			switch {
+			case strings.HasPrefix(e.Message, "messages to this process are lost: "+procbridge.ErrBusy.Error()):
+				lost = append(lost, e.Data["lost"])
+			case strings.HasPrefix(e.Message, "pass configuration 7") && e.Level == logrus.ErrorLevel:
+				refused++
+			}
+		}
+		if !slices.Equal(lost, []any{uint64(1), uint64(99)}) || refused != 1 {
+			t.Errorf("lost %v, refused %d", lost, refused)
 		}
 	})
 }

@@ -25,6 +25,7 @@ type Status struct {
 	LastRestart   string // how the last restart of workers ended; empty before the first
 	LastReload    string // why the last reload was refused; empty when it was applied
 	LostLogLines  uint64
+	LateReplies   uint64 // that came when nobody waited for them any more
 }
 
 // ServerStatus is one generation of the server.

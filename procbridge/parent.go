@@ -30,6 +30,7 @@ type Parent struct {
 	stopBeat chan struct{}
 
 	dropped atomic.Uint64
+	drops   chan struct{}
 	skipped atomic.Uint64
 }
 
@@ -77,6 +78,7 @@ func newParent(g *grant, down, up *os.File, files map[string]*os.File) *Parent {
 		queue:      newOutbox(up, g.Max, g.Queue),
 		deliveries: make(chan messages.Deliver, g.Queue),
 		gone:       make(chan struct{}),
+		drops:      make(chan struct{}, 1),
 	}
 	p.mail.init()
 	go p.read()
@@ -146,6 +148,9 @@ func (p *Parent) Err() error {
 // answered so.
 func (p *Parent) Dropped() uint64 { return p.dropped.Load() }
 
+// Drops has a value when Dropped has grown.
+func (p *Parent) Drops() <-chan struct{} { return p.drops }
+
 // Skipped is how many frames of unknown type came from a newer parent.
 func (p *Parent) Skipped() uint64 { return p.skipped.Load() }
 
@@ -199,5 +204,9 @@ func (p *Parent) deliver(d messages.Deliver) {
 	}
 	if d.ID == 0 || p.queue.reply(&messages.Reply{ID: d.ID, Err: BusyReply}) != nil {
 		p.dropped.Add(1)
+		select {
+		case p.drops <- struct{}{}:
+		default: // whoever takes the one that waits sees this drop too
+		}
 	}
 }

@@ -75,6 +75,11 @@ func TestReaderOfTheChildWaitsForNobody(t *testing.T) {
 	if kept := len(p.Deliveries()); kept != 1 || p.Dropped() != 9999 {
 		t.Fatalf("%d deliveries were kept, %d dropped", kept, p.Dropped())
 	}
+	select {
+	case <-p.Drops():
+	default:
+		t.Error("nobody is told of the drops")
+	}
 }
 
 func TestBrokenLifelineIsALostParent(t *testing.T) {

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/internal/sigdump"
 	"github.com/serverengine/serverengine-go/logging"
@@ -41,6 +43,9 @@ type child struct {
 	told   bool
 	keeper *keeper // of a spawn worker's command; nil = this process is the worker
 	orphan bool    // the parent is gone
+
+	replies *logging.Losses
+	drops   *actors.Drops
 }
 
 // RunChild is the whole of a worker process: it returns the exit code. It is for the
@@ -126,6 +131,8 @@ func (c *child) begin(b messages.Begin) error {
 		return err
 	}
 	c.log = logging.NewLogger(logging.LoggerOptions{Out: c.pipe, Level: cfg.LogLevel, Format: string(cfg.LogFormat)})
+	ours := c.log.WithFields(workerFields(b.Incarnation))
+	c.replies, c.drops = actors.LostReplies(ours), actors.NewDrops(c.parent, ours)
 	c.client = sync.OnceValues(func() (*sockets.Client, error) {
 		client, err := sockets.FromFile(c.parent.File(FileTop))
 		if err != nil {
@@ -162,8 +169,13 @@ func topPid(p *procbridge.Parent) int {
 	return n
 }
 
-// say sends an event up. It fails only when the parent is gone, which Commands tells.
-func (c *child) say(e messages.Event) { _ = c.parent.Send(e) }
+// say sends an event up. It fails when the parent is gone, which Commands tells, or when
+// replies are taken too slowly.
+func (c *child) say(e messages.Event) {
+	if err := c.parent.Send(e); errors.Is(err, procbridge.ErrBusy) {
+		c.replies.Add(1, err.Error())
+	}
+}
 
 type childHost struct {
 	client func() (*sockets.Client, error)
@@ -212,6 +224,8 @@ func (c *child) serve() int {
 			c.command(m)
 		case s := <-c.signal:
 			c.command(c.commandOf(s))
+		case <-c.parent.Drops():
+			c.drops.Count()
 		case e := <-c.exited:
 			return c.end(e)
 		}
@@ -323,6 +337,8 @@ func (c *child) end(e messages.Exit) int {
 		procbridge.KillOwnGroup() // what it leaves behind has no parent that would
 	}
 	c.life.refuseRest(c.parent.Deliveries())
+	c.drops.End()
+	c.replies.Flush()
 	_ = c.parent.Flush(flushWait) // who does not read for so long is gone
 	return e.Code
 }
