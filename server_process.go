@@ -196,7 +196,7 @@ func (s *serverProcess) configure(c messages.Configure) {
 		s.parent.Beats(cfg.ServerHeartbeatInterval)
 	}
 	s.cfg = cfg
-	if err := errors.Join(logging.SetLevel(s.log, cfg.LogLevel), s.pipe.SetFormat(string(cfg.LogFormat))); err != nil {
+	if err := errors.Join(logging.SetLevel(s.log, cfg.LogLevel), logging.SetFormat(s.log, string(cfg.LogFormat)), s.pipe.SetFormat(string(cfg.LogFormat))); err != nil {
 		s.log.Errorf("reload: %v", err)
 	}
 }

@@ -118,6 +118,7 @@ func logOptions(cfg Config) logging.Options {
 func (h *house) configure(cfg Config) error {
 	return errors.Join(
 		logging.SetLevel(h.log, cfg.LogLevel),
+		logging.SetFormat(h.log, string(cfg.LogFormat)),
 		h.collector.SetFormat(string(cfg.LogFormat)),
 		h.writer.Reconfigure(logOptions(cfg)),
 		h.writer.Reopen(),

@@ -30,7 +30,8 @@ type LoggerOptions struct {
 	Exit func(code int)
 }
 
-// NewLogger returns a logger. Its level may be changed later with [SetLevel].
+// NewLogger returns a logger. Its level and its format may be changed later with [SetLevel]
+// and [SetFormat].
 func NewLogger(o LoggerOptions) *logrus.Logger {
 	l := logrus.New()
 	l.SetOutput(os.Stderr)
@@ -39,11 +40,7 @@ func NewLogger(o LoggerOptions) *logrus.Logger {
 	}
 	level, _ := ParseLevel(o.Level) // an unknown name is debug, as documented
 	l.SetLevel(level)
-	f, err := NewFormatter(o.Format, o.Pid, o.Fields)
-	if err != nil {
-		f = NewTextFormatter(o.Pid, o.Fields)
-	}
-	l.SetFormatter(f)
+	l.SetFormatter(newFormatSwitch(o))
 	l.ExitFunc = exitFunc(o.Exit)
 	return l
 }

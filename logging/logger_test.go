@@ -41,6 +41,29 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// The format of a logger changes while it is used; a formatter of the owner's stays.
+func TestSetFormat(t *testing.T) {
+	var buf bytes.Buffer
+	l := NewLogger(LoggerOptions{Out: &buf, Format: "nonsense"})
+	for _, c := range []struct{ format, begins string }{{"text", "I, ["}, {"json", `{"time":`}, {"text", "I, ["}} {
+		must(t, SetFormat(l, c.format))
+		buf.Reset()
+		l.Info("m")
+		if !strings.HasPrefix(buf.String(), c.begins) {
+			t.Errorf("as %s: %s", c.format, buf.String())
+		}
+	}
+	if err := SetFormat(l, "xml"); err == nil {
+		t.Error("an unknown format is no error")
+	}
+	own := &logrus.TextFormatter{}
+	l.SetFormatter(own)
+	must(t, SetFormat(l, "json"))
+	if l.Formatter != logrus.Formatter(own) {
+		t.Error("the owner's formatter is gone")
+	}
+}
+
 func TestFatalDoesNotExit(t *testing.T) {
 	var buf bytes.Buffer
 	NewLogger(LoggerOptions{Out: &buf}).Fatal("still here")

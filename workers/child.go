@@ -268,7 +268,7 @@ func (c *child) apply(cfg config.Config) {
 	if cfg.WorkerHeartbeatInterval != c.cfg.WorkerHeartbeatInterval {
 		c.parent.Beats(cfg.WorkerHeartbeatInterval)
 	}
-	if err := logging.SetLevel(c.log, cfg.LogLevel); err != nil {
+	if err := errors.Join(logging.SetLevel(c.log, cfg.LogLevel), logging.SetFormat(c.log, string(cfg.LogFormat)), c.pipe.SetFormat(string(cfg.LogFormat))); err != nil {
 		c.log.Errorf("reload: %v", err)
 	}
 	if cfg.WorkerProcessName != c.cfg.WorkerProcessName {
