@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -138,4 +139,35 @@ func TestCommandWordsNeedTheirKey(t *testing.T) {
 	if n, err := r.Read(line); err != nil || string(line[:n]) != "GRACEFUL_STOP\n" {
 		t.Errorf("on stdin is %q, %v", line[:n], err)
 	}
+}
+
+// A shell's background job reads no words until it is in the foreground: a read would raise
+// TTIN, which is one worker more, again and again.
+func TestNoWordsAreReadInTheBackground(t *testing.T) {
+	t.Parallel()
+	var term *terminal
+	var front *gate
+	tr := adjusted(t, "web", keys{"worker_type": "process", "workers": 1, "command_sender": "pipe", "message": "one"}, func(tr *tree, cmd *exec.Cmd) {
+		front = &gate{t: t, path: tr.path("front")}
+		if err := syscall.Mkfifo(front.path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `set -m; "$0" & read x < "$1"; fg %1`, os.Args[0], front.path}
+		term = atTerminal(t, cmd)
+	})
+	tr.serving(1)
+	tr.says("standard input is a terminal, and this process is in its background")
+	if _, err := io.WriteString(term.master, "RELOAD\n"); err != nil {
+		t.Fatal(err)
+	}
+	tr.says("server ready")
+	tr.silent("signal TTIN")
+	tr.silent("command word")
+	front.open()
+	tr.says("command word RELOAD: reload")
+	tr.silent("signal TTIN")
+	if _, err := io.WriteString(term.master, "GRACEFUL_STOP\n"); err != nil {
+		t.Fatal(err)
+	}
+	tr.exits(0)
 }

@@ -181,7 +181,7 @@ func (e *engine) begin(ctx actor.Context, o opened) {
 	}
 	e.log.WithField("workers", e.cfg.Workers).Infof("%s starts: worker_type %s", e.app.name(), e.cfg.WorkerType)
 	if e.cfg.CommandSender == config.SenderPipe && !e.guest {
-		go readWords(os.Stdin, ctx.ActorSystem().Root, ctx.Self(), e.log)
+		go readWords(wordsInput(os.Stdin, e.log), ctx.ActorSystem().Root, ctx.Self(), e.log)
 	}
 	e.server = ctx.Spawn(e.keeper(ctx, messages.Configure{Version: e.desk.version, Body: body, Cause: messages.CauseStart}))
 }
