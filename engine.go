@@ -291,6 +291,7 @@ func (e *engine) stopServer(ctx actor.Context, c messages.Stop) {
 	e.stop = &c
 	e.census.state = "stopping"
 	e.log.Infof("%s: %s", c, c.Reason)
+	e.refuseLoads(ctx)
 	ctx.Send(e.server, c)
 }
 
@@ -346,6 +347,7 @@ func (e *engine) serverExited(ctx actor.Context, m messages.ServerExited) {
 	e.sweeper.Stop()
 	ctx.Stop(e.server)
 	e.asks.end(ctx)
+	e.refuseLoads(ctx)
 	if m.Exit.Ok() {
 		e.log.Infof("%s has stopped", e.app.name())
 	} else {

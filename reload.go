@@ -84,6 +84,17 @@ func (e *engine) loadNext(ctx actor.Context) {
 	}()
 }
 
+// refuseLoads answers those who wait for a load: the engine stops, and nothing is put in
+// force any more.
+func (e *engine) refuseLoads(ctx actor.Context) {
+	for _, r := range append(e.desk.serving, e.desk.waiting...) {
+		if r.from != nil {
+			ctx.Send(r.from, messages.ConfigRefused{Reason: "the engine is stopping"})
+		}
+	}
+	e.desk.serving, e.desk.waiting = nil, nil
+}
+
 // reopenOnly is what disable_reload leaves of a reload.
 func (e *engine) reopenOnly(ctx actor.Context, r request) {
 	e.log.Info("disable_reload is set: the log is reopened, the configuration stays")
