@@ -40,6 +40,7 @@ type engine struct {
 	engineOptions
 	behavior actor.Behavior
 	*house
+	coming  *coming // the house, while it is being opened
 	cfg     Config
 	desk    desk // the configuration's version, and what waits for a load
 	size    size
@@ -92,6 +93,7 @@ func (e *engine) Receive(ctx actor.Context) {
 // abandon closes what an engine owns that was stopped from outside, or that panicked. Its
 // processes were killed with their actors.
 func (e *engine) abandon() {
+	e.coming.giveUp()
 	if h := e.house; h != nil && !e.ended {
 		e.ended = true
 		go func() { _ = h.close() }() // there is nobody left to tell
@@ -128,16 +130,13 @@ func (e *engine) open(ctx actor.Context) {
 		e.begin(ctx, *e.ready)
 		return
 	}
-	root, self, o := ctx.ActorSystem().Root, ctx.Self(), e.engineOptions
-	go func() {
-		ready, err := openGuest(o.app, o.source)
-		root.Send(self, houseOpened{ready, err})
-	}()
+	e.coming = openFor(ctx, e.engineOptions)
 }
 
 func (e *engine) opening(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case houseOpened:
+		e.coming.take()
 		if m.err != nil {
 			logrus.StandardLogger().Errorf("serverengine: %v", m.err)
 			e.fail(ctx, messages.Exit{Cause: messages.ExitFailed, Code: 1, Detail: m.err.Error()})

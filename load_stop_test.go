@@ -4,6 +4,8 @@ package serverengine_test
 
 import (
 	"log/slog"
+	"net"
+	"os"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -52,4 +54,38 @@ func TestReloadDuringAStopIsAnswered(t *testing.T) {
 	if err := system.Root.StopFuture(engine).Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// What was opened for an engine that is gone meanwhile is closed again.
+func TestEngineThatEndsWhileItOpensLeavesNothing(t *testing.T) {
+	t.Parallel()
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.DiscardHandler)
+	}))
+	loading, hold := make(chan struct{}), make(chan struct{})
+	cfg := serverengine.Default()
+	dir := t.TempDir()
+	cfg.Log, cfg.Listen = dir+"/log", []string{"unix://" + dir + "/s"}
+	source := serverengine.SourceFunc(func() (serverengine.Config, error) {
+		close(loading)
+		<-hold
+		return cfg, nil
+	})
+	engine := system.Root.Spawn(serverengine.Props(serverengine.App{Worker: serverengine.Func(waits)}, source))
+	<-loading
+	if err := system.Root.StopFuture(engine).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(hold)
+	eventually(t, "all is open", func() bool {
+		_, err := os.Stat(cfg.Log)
+		return err == nil
+	})
+	eventually(t, "nobody listens", func() bool {
+		c, err := net.Dial("unix", dir+"/s")
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
 }
