@@ -62,8 +62,14 @@ var tricks = map[string]func(*serverengine.Self){
 	"leaves a child":        leaveChild,
 	"wedges":                wedge,
 	"locks up":              func(self *serverengine.Self) { self.Ready(); self.Beat(); <-make(chan int) },
+	"panics slowly":         func(self *serverengine.Self) { self.Ready(); panic(slowPanic{}) },
 	"calls os.Exit":         func(self *serverengine.Self) { self.Ready(); fmt.Println("enough"); os.Exit(9) },
 }
+
+// slowPanic takes long to be printed: whoever ends the process meanwhile cuts its trace off.
+type slowPanic struct{}
+
+func (slowPanic) Error() string { time.Sleep(300 * time.Millisecond); return "too slow" }
 
 // fillStderr prints without an end, and obeys nobody.
 func fillStderr(self *serverengine.Self) {
@@ -143,6 +149,7 @@ func TestWorkerThatMisbehavesIsReplaced(t *testing.T) {
 		"hangs before Hello": {"worker is to be ended: no heartbeat for", dumped, "worker exited unexpectedly: exit 2: no heartbeat"},
 		"calls os.Exit":      {"enough", "worker exited unexpectedly: exit 9"},
 		"closes 3 and 4":     {"worker is to be ended: it closed its pipe", dumped, "worker exited unexpectedly: exit 2: it closed its pipe"},
+		"panics slowly":      {"panic: ", "too slow", "worker_misbehaves_test.go", "worker exited unexpectedly: exit 2"},
 		"garbage":            {`the child wrote what is no frame`, `"DEBUG: a print to the wrong place\n`, "it is killed", "worker exited unexpectedly: refused: it wrote what is no frame"},
 	} {
 		t.Run(how, func(t *testing.T) {
@@ -159,6 +166,7 @@ func TestWorkerThatMisbehavesIsReplaced(t *testing.T) {
 				}
 			}
 			tr.saysOf("1.0.2", "worker ready")
+			tr.silent("runtime.Goexit")
 		})
 	}
 }

@@ -85,11 +85,12 @@ func (l *life) start() {
 func (l *life) run() {
 	exit := messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "the worker's goroutine was ended by runtime.Goexit"}
 	defer func() {
-		if !l.crash {
-			if r := recover(); r != nil {
-				exit.Detail = fmt.Sprint(r)
-				l.self.logger.Errorf("panic in the worker: %v\n%s", r, debug.Stack())
+		if r := recover(); r != nil {
+			if l.crash { // the life ends with the process, which the runtime ends once it has printed all
+				panic(r)
 			}
+			exit.Detail = fmt.Sprint(r)
+			l.self.logger.Errorf("panic in the worker: %v\n%s", r, debug.Stack())
 		}
 		l.end(exit)
 	}()
