@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,15 +133,18 @@ func (l *life) exitOf(err error) messages.Exit {
 	case err == nil:
 		return messages.Exit{Cause: messages.ExitReturned}
 	case errors.As(err, &exit):
-		e := messages.Exit{Cause: messages.ExitReturned, Code: exit.Code}
+		e := messages.Exit{Cause: messages.ExitReturned, Code: exitCode(exit.Code)}
 		if exit.Err != nil {
 			e.Detail = exit.Err.Error()
+		}
+		if e.Code != exit.Code {
+			e.Detail = strings.TrimPrefix(fmt.Sprintf("%s; ExitError has code %d, use 0 to %d", e.Detail, exit.Code, maxExitCode), "; ")
 		}
 		return e
 	case l.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(l.ctx))):
 		return messages.Exit{Cause: messages.ExitReturned}
 	}
-	return messages.Exit{Cause: messages.ExitError, Code: exitCode(err), Detail: err.Error()}
+	return messages.Exit{Cause: messages.ExitError, Code: 1, Detail: err.Error()}
 }
 
 // end is the last thing a life does.

@@ -79,6 +79,8 @@ func TestHowALifeEnds(t *testing.T) {
 		{"fails", func(context.Context, *Self) error { return errors.New("x") }, false, messages.Exit{Cause: messages.ExitError, Code: 1, Detail: "x"}},
 		{"exit code", func(context.Context, *Self) error { return fmt.Errorf("y: %w", &ExitError{Code: 7}) }, false, messages.Exit{Cause: messages.ExitReturned, Code: 7}},
 		{"code and error", func(context.Context, *Self) error { return &ExitError{7, errors.New("z")} }, false, messages.Exit{Cause: messages.ExitReturned, Code: 7, Detail: "z"}},
+		{"code of no process", func(context.Context, *Self) error { return &ExitError{256, errors.New("z")} }, false, messages.Exit{Cause: messages.ExitReturned, Code: 255, Detail: "z; ExitError has code 256, use 0 to 255"}},
+		{"code below zero", func(context.Context, *Self) error { return &ExitError{Code: -1} }, false, messages.Exit{Cause: messages.ExitReturned, Code: 255, Detail: "ExitError has code -1, use 0 to 255"}},
 		{"panics", func(context.Context, *Self) error { panic("boom") }, false, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "boom"}},
 		{"Goexit", func(context.Context, *Self) error { runtime.Goexit(); return nil }, false, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: "the worker's goroutine was ended by runtime.Goexit"}},
 		{"stopped", untilStopped, true, messages.Exit{Cause: messages.ExitReturned}},

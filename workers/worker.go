@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -70,8 +69,8 @@ type Slot struct {
 	Config      config.Config
 }
 
-// ExitError makes Run's return an exit with a code, as a process has one. Code 0 is a
-// success that happens to have something to say.
+// ExitError makes Run's return an exit with a code, as a process has one: 0 to 255, any other
+// one counts as 255. Code 0 is a success that happens to have something to say.
 type ExitError struct {
 	Code int
 	Err  error
@@ -94,14 +93,14 @@ type StopCause struct {
 
 func (c *StopCause) Error() string { return "stopped: " + c.Reason }
 
-// exitCode is the code that an error from Run means.
-func exitCode(err error) int {
-	var exit *ExitError
-	if errors.As(err, &exit) {
-		return exit.Code
+// maxExitCode is the highest that a process can exit with: of a higher one its parent sees
+// the lowest byte, which may be 0.
+const maxExitCode = 255
+
+// exitCode is a code as a process can have it: what is none of them is a failure all the same.
+func exitCode(code int) int {
+	if code < 0 || code > maxExitCode {
+		return maxExitCode
 	}
-	if err != nil {
-		return 1
-	}
-	return 0
+	return code
 }
