@@ -24,8 +24,8 @@ func runTop(app App, source Source) int {
 	if stage.name == "session" {
 		return leadSession(stage.pipe)
 	}
-	// Signals are caught before anything else: a HUP or TERM during the start is obeyed
-	// once there is an engine, and kills nobody.
+	// Signals are caught before anything else: a HUP during the start is obeyed once there is
+	// an engine, and kills nobody.
 	caught, err := actors.Catch(messages.DefaultSignals())
 	if err != nil {
 		return complain(err)
@@ -36,6 +36,7 @@ func runTop(app App, source Source) int {
 	if stage.name == "daemon" {
 		whoStarted = newCaller(stage.pipe)
 	}
+	start := beginStart(caught, whoStarted)
 	cfg, err := load(app, source)
 	if err != nil {
 		if whoStarted != nil { // who prints it
@@ -48,7 +49,8 @@ func runTop(app App, source Source) int {
 		caught.Release() // who waits for a daemon can be told to give up
 		return daemonize(cfg)
 	}
-	ready, err := openTop(app, cfg, caught, stage.name == "daemon")
+	ready, err := openTop(app, cfg, start, stage.name == "daemon")
+	start.over()
 	if err != nil {
 		if whoStarted != nil { // who prints it
 			whoStarted.tell(err, cfg.DaemonizeErrorExitCode)
@@ -84,14 +86,15 @@ func load(app App, source Source) (Config, error) {
 // openTop takes what the top process owns, in the order that privileges ask for: pid file
 // and listening sockets as the user that started us, the log as the user that we become,
 // who must be able to rotate it.
-func openTop(app App, cfg Config, caught *actors.Caught, daemon bool) (*opened, error) {
-	if err := caught.Retable(signalTable(cfg)); err != nil {
+func openTop(app App, cfg Config, start *starting, daemon bool) (*opened, error) {
+	if err := start.caught.Retable(signalTable(cfg)); err != nil {
 		return nil, err
 	}
 	pid, err := writePidFile(cfg.PidPath)
 	if err != nil {
 		return nil, err
 	}
+	start.has(pid)
 	h, err := newHouse(app, cfg, false)
 	if err != nil {
 		return nil, errors.Join(err, pid.remove())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/serverengine/serverengine-go/procbridge"
 )
@@ -111,6 +112,9 @@ func daemonize(cfg Config) int {
 		for _, line := range strings.Split(strings.TrimSpace(word.Problem), "\n") {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", programName(), line)
 		}
+		if word.Code == 0 { // a daemon that is not up is a failure, also after a TERM
+			return cfg.DaemonizeErrorExitCode
+		}
 		return word.Code
 	}
 	return 0
@@ -131,7 +135,10 @@ func leadSession(pipe int) int {
 }
 
 // caller is the way of a daemon to whoever started it; nil in the foreground.
-type caller struct{ pipe *os.File }
+type caller struct {
+	mu   sync.Mutex
+	pipe *os.File
+}
 
 func newCaller(fd int) *caller {
 	pipe := os.NewFile(uintptr(fd), "daemon pipe")
@@ -141,7 +148,12 @@ func newCaller(fd int) *caller {
 
 // tell says the one word. problem is nil when the daemon is up.
 func (c *caller) tell(problem error, code int) {
-	if c == nil || c.pipe == nil {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pipe == nil {
 		return
 	}
 	word := daemonWord{Pid: os.Getpid(), Code: code}

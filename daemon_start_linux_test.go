@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -176,15 +177,21 @@ func TestHupDuringTheStartOfADaemonIsObeyed(t *testing.T) {
 	tr.mustGet("/")
 }
 
-func TestTermDuringTheStartOfADaemonIsObeyed(t *testing.T) {
+// What holds the start up is not waited for.
+func TestStopDuringTheStartOfADaemonIsObeyed(t *testing.T) {
 	t.Parallel()
-	tr, pass := heldStart(t)
-	tr.signal(syscall.SIGTERM)
-	pass()
-	tr.complains(9, "before it was ready")
-	tr.says("signal TERM: graceful stop")
-	tr.says("has stopped")
+	for _, s := range stops {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			tr, pass := heldStart(t)
+			defer pass()
+			tr.signal(s)
+			tr.complains(9, "before it was ready")
+		})
+	}
 }
+
+var stops = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
 
 // What breaks between the caller and the daemon is the daemon's to say, once.
 func TestConfigurationThatBreaksDuringTheStartOfADaemon(t *testing.T) {
@@ -226,14 +233,18 @@ func TestSignalsDuringAStartInTheForegroundAreObeyed(t *testing.T) {
 		})
 		return tr, tr.atGate()
 	}
-	t.Run("TERM", func(t *testing.T) {
-		t.Parallel()
-		tr, pass := held(t)
-		tr.signal(syscall.SIGTERM)
-		pass()
-		tr.exits(0)
-		tr.says("signal TERM: graceful stop")
-	})
+	for _, s := range stops {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			tr, pass := held(t)
+			defer pass()
+			tr.signal(s)
+			tr.exits(0)
+			if b, err := os.ReadFile(tr.stderr); err != nil || !strings.Contains(string(b), "before it was ready") {
+				t.Errorf("it says %q, %v", b, err)
+			}
+		})
+	}
 	t.Run("HUP", func(t *testing.T) {
 		t.Parallel()
 		tr, pass := held(t)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,7 @@ import (
 // lock says whether the process of a file still runs; the number alone could be anybody's.
 type pidFile struct {
 	path string
+	mu   sync.Mutex
 	file *os.File // holds the lock
 }
 
@@ -165,9 +167,15 @@ func (p *pidFile) give(uid, gid int) error {
 	return p.file.Chown(uid, gid)
 }
 
-// remove removes the file if it is still ours. It may be called on nil, and twice.
+// remove removes the file if it is still ours. It may be called on nil, twice, and by
+// several goroutines.
 func (p *pidFile) remove() error {
-	if p == nil || p.file == nil {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file == nil {
 		return nil
 	}
 	var err error

@@ -24,6 +24,7 @@ type Caught struct {
 	out   chan string
 	quit  chan struct{}
 	once  sync.Once
+	early func(name string, means messages.Command)
 }
 
 // Catch begins to collect the signals of a table. A name that this system lacks is an
@@ -77,6 +78,30 @@ func (c *Caught) name(s os.Signal) string {
 	return c.names[s]
 }
 
+// Early gives signals that mean a stop to f, one after another in a goroutine, instead of
+// letting them wait for Names. nil ends that.
+func (c *Caught) Early(f func(name string, means messages.Command)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.early = f
+}
+
+// wasEarly gives a signal to the function of Early, if it is for it.
+func (c *Caught) wasEarly(name string) bool {
+	c.mu.Lock()
+	early, means := c.early, c.table[name]
+	c.mu.Unlock()
+	if early == nil {
+		return false
+	}
+	switch means.(type) {
+	case messages.Stop, messages.Interrupt:
+		early(name, means)
+		return true
+	}
+	return false
+}
+
 // forward keeps the channel of package signal empty.
 func (c *Caught) forward() {
 	var waiting []string
@@ -88,7 +113,7 @@ func (c *Caught) forward() {
 		}
 		select {
 		case s := <-c.raw:
-			if name := c.name(s); name != "" {
+			if name := c.name(s); name != "" && !c.wasEarly(name) {
 				waiting = append(waiting, name)
 			}
 		case out <- first:
