@@ -90,6 +90,11 @@ func startStage(name string, session bool, files []*os.File) error {
 
 // daemonize is the caller's part. It returns the exit code.
 func daemonize(cfg Config) int {
+	if cfg.Log == "" || cfg.Log == "-" { // the daemon has nowhere to tell it
+		for _, warning := range cfg.Warnings() {
+			fmt.Fprintf(os.Stderr, "%s: warning: %s\n", programName(), warning)
+		}
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return complainDaemon(cfg, err)
