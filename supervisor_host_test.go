@@ -150,3 +150,25 @@ func TestHostSeesTheCrashOfAServer(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 }
+
+// A raised worker_max_message_size counts for workers started from then on, also below a
+// server that is older.
+func TestLargerMessagesBelowAnOldServer(t *testing.T) {
+	t.Parallel()
+	h := newSupervisedHost(t, keys{"worker_max_message_size": 1000, "workers": 1})
+	h.ready(1)
+	const size = 20 << 20 // more than any room that is left beside 1000 bytes
+	h.configure(keys{"worker_max_message_size": size})
+	h.send(messages.Restart{Mode: messages.Graceful})
+	sees(h, "the restart is over", func(e messages.RestartFinished) bool { return e.Reason == "" })
+	h.wants("the worker is new", func(s messages.Status) bool {
+		return s.Ready == 1 && len(s.Servers[0].Workers) == 1 && s.Servers[0].Workers[0].Incarnation.Life == 2
+	})
+	reply := h.request(messages.Ask{Body: make([]byte, size), Timeout: patience})
+	if b, ok := reply.([]byte); !ok || len(b) != size {
+		t.Errorf("the reply has %d bytes, %T", len(b), reply)
+		if err, ok := reply.(error); ok {
+			t.Error(err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/serverengine/serverengine-go/actors"
+	"github.com/serverengine/serverengine-go/config"
 	"github.com/serverengine/serverengine-go/internal/account"
 	"github.com/serverengine/serverengine-go/logging"
 	"github.com/serverengine/serverengine-go/messages"
@@ -60,7 +61,7 @@ func (s *Spawner) startWire(inc messages.Incarnation, c Configured, cmd procbrid
 	defer ends.close()
 	cmd.Stdout, cmd.Stderr, cmd.Wire = ends.stdout, ends.stderr, true
 	cmd.Files = []procbridge.NamedFile{{Name: FileLog, File: ends.records}, {Name: FileTop, File: ends.conn}}
-	cmd.MaxBody, cmd.UserQueue = maxBody(c), c.Config.WorkerQueueSize
+	cmd.MaxBody, cmd.UserQueue = pipeSize(cmd.Info[InfoRole], c.Config)
 	p, err := procbridge.Start(cmd)
 	if err != nil {
 		return nil, err
@@ -110,8 +111,22 @@ const (
 	maxControl = 16 << 20 // both in base64, and the command of a spawn worker
 )
 
-// maxBody leaves room for the largest message of the user, and for all control frames.
-func maxBody(c Configured) int { return int(c.Config.WorkerMaxMessageSize) + maxControl }
+// What a server's pipe takes at least.
+const (
+	largestMessage = 1 << 30 // the most that worker_max_message_size can be
+	serverQueue    = 1 << 14 // messages, those of all workers together
+)
+
+// pipeSize is the largest body of a child's frames and how many of the user's messages may
+// wait for it. There is room for the largest message and for all control frames. The keys
+// count for workers started from then on, and the pipe of their server is older: it bounds
+// nothing that a later configuration allows.
+func pipeSize(role string, c config.Config) (maxBody, queue int) {
+	if role == RoleServer {
+		return largestMessage + maxControl, max(serverQueue, c.WorkerQueueSize)
+	}
+	return int(c.WorkerMaxMessageSize) + maxControl, c.WorkerQueueSize
+}
 
 // childEnds are the child's ends of its pipes.
 type childEnds struct {

@@ -57,3 +57,23 @@ func TestNameOfAWorkerProcess(t *testing.T) {
 		t.Errorf("it is %q", name)
 	}
 }
+
+// A server's pipe takes whatever a later configuration allows.
+func TestPipeOfAServerTakesAllThatIsAllowed(t *testing.T) {
+	cfg := config.Default()
+	cfg.WorkerMaxMessageSize, cfg.WorkerQueueSize = 1000, 3
+	if body, queue := pipeSize(RoleWorker, cfg); body != 1000+maxControl || queue != 3 {
+		t.Errorf("a worker's: %d bytes, %d messages", body, queue)
+	}
+	if body, queue := pipeSize(RoleServer, cfg); body != largestMessage+maxControl || queue != serverQueue {
+		t.Errorf("a server's: %d bytes, %d messages", body, queue)
+	}
+	cfg.WorkerMaxMessageSize = largestMessage
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	cfg.WorkerMaxMessageSize++
+	if cfg.Validate() == nil {
+		t.Error("larger messages are allowed")
+	}
+}
