@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/serverengine/serverengine-go/config"
 )
 
 func TestMain(m *testing.M) {
@@ -82,34 +84,54 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// TestEveryKeyHasAStory: the README's keys, each of which some story sets.
+// unseen are the keys that no story can show, and why.
+var unseen = map[string]string{
+	"supervisor":                               "each variant sets it",
+	"worker_queue_size":                        "messages come from Go code only: host_messages_test.go",
+	"worker_max_message_size":                  "messages come from Go code only: host_test.go, workers/inbox_test.go",
+	"server_graceful_kill_interval_increment":  "a server obeys the first signal; the ladder is that of death.story",
+	"server_immediate_kill_interval_increment": "a server obeys the first signal; the ladder is that of death.story",
+}
+
+// TestEveryKeyHasAStory: each key is set by a story, or by a step of one.
 func TestEveryKeyHasAStory(t *testing.T) {
 	stories, err := loadStories()
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := map[string]bool{"supervisor": true, "worker_type": true} // of each variant
+	set := map[string]bool{}
 	for _, s := range stories {
 		for _, one := range s.settings {
 			set[one.key] = true
 		}
-	}
-	for _, key := range strings.Fields(`daemonize pid_path supervisor disable_sigdump daemon_process_name chuser chgroup chumask
-		daemonize_error_exit_code server_process_name restart_server_process enable_detach exit_on_detach disable_reload
-		server_restart_wait server_detach_wait workers start_worker_delay start_worker_delay_rand restart_worker_interval
-		worker_process_name worker_heartbeat_interval worker_heartbeat_timeout worker_graceful_kill_interval
-		worker_graceful_kill_interval_increment worker_graceful_kill_timeout worker_immediate_kill_interval
-		worker_immediate_kill_interval_increment worker_immediate_kill_timeout unrecoverable_exit_codes
-		stop_immediately_at_unrecoverable_exit worker_reload_signal command_sender log log_level log_rotate_age
-		log_rotate_size log_stdout log_stderr my_logger`) { // logger_class is code: my_logger has it set
-		if !set[key] {
-			t.Errorf("no story sets %s", key)
+		for _, step := range s.steps {
+			if key, _, ok := strings.Cut(strings.TrimPrefix(step.text, "set "), ":"); ok && strings.HasPrefix(step.text, "set ") {
+				set[key] = true
+			}
 		}
+	}
+	known := map[string]bool{}
+	for _, key := range config.Keys() {
+		known[key.Name] = true
+		switch why, excused := unseen[key.Name]; {
+		case set[key.Name] && excused:
+			t.Errorf("a story sets %s, which is said to be unseen: %s", key.Name, why)
+		case !set[key.Name] && !excused:
+			t.Errorf("no story sets %s", key.Name)
+		}
+	}
+	for key := range unseen {
+		if !known[key] {
+			t.Errorf("there is no key %s", key)
+		}
+	}
+	if !set["my_logger"] { // the README's logger_class is code here
+		t.Error("no story sets a logger of its own")
 	}
 }
 
 // TestEverySignalHasAStory: each signal to the top, with each worker type, with and without
-// a supervisor.
+// a supervisor, and to a server under one; and something is expected of it.
 func TestEverySignalHasAStory(t *testing.T) {
 	stories, err := loadStories()
 	if err != nil {
@@ -117,19 +139,67 @@ func TestEverySignalHasAStory(t *testing.T) {
 	}
 	sent := map[string]bool{}
 	for i := range stories {
-		for _, step := range stories[i].steps {
+		for n, step := range stories[i].steps {
+			if !strings.HasPrefix(step.text, "send ") || !expectsNext(stories[i].steps[n+1:]) {
+				continue
+			}
 			for _, v := range stories[i].variants() {
-				if name, ok := strings.CutSuffix(step.text, " to the top"); ok {
-					sent[strings.TrimPrefix(name, "send ")+" "+v.how()] = true
-				}
+				sent[step.text+" "+v.how()] = true
 			}
 		}
 	}
-	for _, name := range strings.Fields("TERM QUIT USR1 HUP USR2 INT CONT KILL") {
-		for _, v := range (&story{types: strings.Fields("embedded thread process spawn"), supervised: []bool{false, true}}).variants() {
-			if !sent[name+" "+v.how()] {
+	variants := func(sup ...bool) []variant {
+		return (&story{types: strings.Fields("embedded thread process spawn"), supervised: sup}).variants()
+	}
+	for _, name := range strings.Fields("TERM QUIT USR1 HUP USR2 INT CONT TTIN TTOU KILL") {
+		for _, v := range variants(false, true) {
+			if !sent["send "+name+" to the top "+v.how()] {
 				t.Errorf("no story sends %s with %s", name, v.how())
 			}
 		}
+		for _, v := range variants(true) {
+			if !sent["send "+name+" to the server "+v.how()] {
+				t.Errorf("no story sends %s to a server with %s", name, v.how())
+			}
+		}
+	}
+}
+
+// expectsNext reports that something is expected before the next action.
+func expectsNext(steps []step) bool {
+	return len(steps) > 0 && (strings.HasPrefix(steps[0].text, "expect ") || strings.HasPrefix(steps[0].text, "clients leave"))
+}
+
+// TestPageIsOfTheseStories: docs/conformance.md has a row for each story, and no other.
+func TestPageIsOfTheseStories(t *testing.T) {
+	stories, err := loadStories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| scenario ") {
+			rows[line] = true
+		}
+	}
+	for i := range stories {
+		head, found := stories[i].rowHead(), false
+		for row := range rows {
+			if strings.HasPrefix(row, head) {
+				delete(rows, row)
+				found = true
+				break
+			}
+		}
+		if !found {
+			t.Errorf("no row begins with %q: write the page anew", head)
+		}
+	}
+	for row := range rows {
+		t.Errorf("no story is that of the row %q: write the page anew", row)
 	}
 }

@@ -98,6 +98,9 @@ func playSides(s selection, progress io.Writer) (*report, error) {
 		}
 	}
 	r := &report{stories: stories, version: sides["original"].version, results: map[string][]result{}}
+	if len(s.variants(stories)) == 0 {
+		return nil, fmt.Errorf("no story is selected by %q", s.pattern)
+	}
 	for _, name := range []string{"ours", "original"} {
 		if one, ok := sides[name]; ok && (s.only == "" || s.only == name) {
 			r.results[name] = playWatched(s.variants(stories), one, scratch, progress)

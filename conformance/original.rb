@@ -25,7 +25,7 @@ module MarkServer
     case config[:my_socket]
     when 'server'
       @sock = TCPServer.new('127.0.0.1', config[:my_port])
-    when 'manager'
+    when 'manager', 'udp'
       @manager_path = ServerEngine::SocketManager::Server.generate_path
       @manager = ServerEngine::SocketManager::Server.open(@manager_path)
     end
@@ -47,13 +47,13 @@ module MarkServer
   end
 
   def stop(graceful)
-    super
     mark 'server_stop', nil, mode: graceful ? 'graceful' : 'immediate'
+    super
   end
 
   def restart(graceful)
-    super
     mark 'server_restart', nil, mode: graceful ? 'graceful' : 'immediate'
+    super
   end
 end
 
@@ -107,10 +107,13 @@ module MarkWorker
     when 'server' then server.sock
     when 'manager'
       ServerEngine::SocketManager::Client.new(server.manager_path).listen_tcp('127.0.0.1', config[:my_port])
+    when 'udp'
+      ServerEngine::SocketManager::Client.new(server.manager_path).listen_udp('127.0.0.1', config[:my_port])
     end
   end
 
   def work(lsock)
+    wait_for if ends?
     deadline = ends? ? Time.now + config[:my_end_after] : nil
     until @flag.set?
       if deadline && Time.now >= deadline
@@ -123,10 +126,23 @@ module MarkWorker
 
   def accept(lsock)
     return unless IO.select([lsock], nil, nil, 0.02)
+    return answer_packet(lsock) if lsock.is_a?(UDPSocket)
     c = lsock.accept_nonblock(exception: false)
     return if c == :wait_readable
     c.write "#{worker_id} #{Process.pid}\n"
     c.close
+  end
+
+  def answer_packet(sock)
+    m, from = sock.recvfrom_nonblock(100, exception: false)
+    return if m == :wait_readable
+    sock.send "#{worker_id} #{Process.pid}\n", 0, from[3], from[1]
+  end
+
+  # Until another worker runs.
+  def wait_for
+    return unless config[:my_waits_for]
+    sleep 0.02 until File.read(ENV['CONFORMANCE_MARKS']) =~ / run pid=\d+ w=#{config[:my_waits_for]} /
   end
 
   def ends?
@@ -150,7 +166,7 @@ module MarkWorker
 
   def ask
     return unless worker_id == 0 && config[:my_asks] && first_life?
-    sleep 0.3 # all others run by then
+    wait_for
     config[:my_asks] == 'stop' ? server.stop(true) : server.restart(true)
   end
 

@@ -30,11 +30,13 @@ type play struct {
 	settings []setting
 	broken   string // stands in the file instead of the settings
 	port     int
+	handed   *os.File // a listening socket that the program is started with
 
-	cmd   *exec.Cmd
-	stdin io.WriteCloser // with command_sender: pipe
-	ended chan struct{}
-	code  int // once ended
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser // with command_sender: pipe
+	ended   chan struct{}
+	code    int // once ended
+	endedAt time.Time
 
 	acted   time.Time // when the last action was
 	seen    int       // marks that were there by then
@@ -53,6 +55,9 @@ func stage(v variant, s side, scratch string) (*play, error) {
 		return nil, err
 	}
 	p := &play{variant: v, side: s, dir: dir, settings: v.base(), port: nextPort()}
+	if p.value("my_port") == "LOW" {
+		p.port = lowPort()
+	}
 	if err := os.Chmod(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -94,6 +99,9 @@ func (p *play) perform() error {
 func (p *play) leave(fine bool) error {
 	if p.clients != nil {
 		p.clients.stop()
+	}
+	if p.handed != nil {
+		_ = p.handed.Close() // nothing was written
 	}
 	var err error
 	if fine {
@@ -154,7 +162,7 @@ func dumpFile(pid int) string { return fmt.Sprintf("/tmp/sigdump-%d.log", pid) }
 // evidence is what the program has left to judge a failure by.
 func (p *play) evidence() string {
 	var b strings.Builder
-	for _, name := range []string{"config.yml", "marks", "output", "server.log"} {
+	for _, name := range []string{"config.yml", "marks", "output", "errors", "server.log"} {
 		text, err := os.ReadFile(p.path(name))
 		if err != nil || len(text) == 0 {
 			continue
@@ -174,7 +182,7 @@ func (p *play) write() error {
 	if text == "" {
 		var b strings.Builder
 		for _, s := range p.settings {
-			value := strings.ReplaceAll(s.value, "PORT", fmt.Sprint(p.port))
+			value := strings.NewReplacer("PORT", fmt.Sprint(p.port), "LOW", fmt.Sprint(p.port), "DIR", p.dir).Replace(s.value)
 			fmt.Fprintf(&b, ":%s: %s\n", s.key, value) // Ruby's symbols: a file of the original's works as it is
 		}
 		text = b.String()
@@ -206,10 +214,21 @@ func (p *play) begin() error {
 		return err
 	}
 	defer out.Close() // the child has it
+	errs, err := os.OpenFile(p.path("errors"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	defer errs.Close()
 	args := append(append([]string{}, p.side.command...), "config.yml")
+	if p.handed != nil { // LISTEN_PID has to be that of the program
+		args = append([]string{"sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh"}, args...)
+	}
 	p.cmd = exec.Command(args[0], args[1:]...)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.dir, out, out
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.dir, out, errs
 	p.cmd.Env = append(os.Environ(), marksEnv+"="+p.path("marks"), selfEnv+"="+p.side.self, "SERVERENGINE_SOCKETMANAGER_SOCK_DIR="+p.dir)
+	if p.handed != nil {
+		p.cmd.ExtraFiles = []*os.File{p.handed}
+	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if p.value("command_sender") == "pipe" {
 		if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -223,7 +242,7 @@ func (p *play) begin() error {
 	p.ended = make(chan struct{})
 	go func() {
 		_ = p.cmd.Wait() // the code says how
-		p.code = p.cmd.ProcessState.ExitCode()
+		p.code, p.endedAt = p.cmd.ProcessState.ExitCode(), time.Now()
 		close(p.ended)
 	}()
 	return nil

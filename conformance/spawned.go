@@ -21,7 +21,7 @@ func spawned(id string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	set := settings{EndWorker: -1}
+	set := noSettings()
 	if err := json.Unmarshal([]byte(os.Getenv(settingsEnv)), &set); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -51,6 +51,7 @@ func readWords(words chan<- string) {
 func obey(worker int, set settings, caught <-chan os.Signal, words <-chan string) int {
 	var enough <-chan time.Time
 	if after, ok := set.ends(worker, true); ok {
+		set.await()
 		enough = time.After(after)
 	}
 	for {

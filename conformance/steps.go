@@ -20,12 +20,13 @@ type form struct {
 }
 
 // who names a process: the top is the one whose pid a user knows.
-const who = `the top|the server|the old server|worker \d+|all workers`
+const who = `the top|the server|the old server|the first server|worker \d+|the old worker \d+|all workers`
 
 // forms are all steps that there are. <name> stands for one of the parts below.
 var forms = []form{
 	// What somebody does.
 	{`start`, does((*play).begin)},
+	{`start with the socket handed over`, does((*play).handOver)},
 	{`call`, does((*play).call)},
 	{`send <SIGNAL> to <who>`, makeSignal},
 	{`write <word> to stdin`, makeWord},
@@ -34,30 +35,37 @@ var forms = []form{
 	{`put into the file: <rest>`, makePut},
 	{`move the log away`, does((*play).moveLog)},
 	{`clients come`, does((*play).clientsCome)},
-	{`clients leave, none refused`, does((*play).clientsLeave)},
+	{`clients leave, none refused`, makeLeave},
+	{`clients leave, no (?P<what>connection) refused`, makeLeave},
 
 	// What has to be seen, since the last of these.
-	{`expect exit <number>( within <within>)?`, makeExit},
-	{`expect all gone( within <within>)?`, makeGone},
+	{`expect exit <number>( not before <early>)?( within <within>)?`, makeExit},
+	{`expect all gone( not before <early>)?( within <within>)?`, makeGone},
 	{`expect no <kind>( from <from>)?( saying <saying>)?( for <hold>)?`, makeNoMark},
 	{`expect <kind>( from <from>)?( saying <saying>)?( with <pid> pid)?( <times> times(?P<exactly> exactly)?)?( spread over <spread>)?( not before <early>)?( within <within>)?`, makeMark},
-	{`expect <who> (dead|gone)( within <within>)?`, makeDead},
+	{`expect <kind> before <other>`, makeBefore},
+	{`expect <who> (dead|gone)( not before <early>)?( within <within>)?`, makeDead},
 	{`expect <who> alive( for <hold>)?`, makeAlive},
 	{`expect <number> worker processes`, makeCount},
-	{`expect (?P<no>no )?(?P<where>log|output|first log) /(?P<text>.+)/( within <within>)?`, makeText},
+	{`expect (?P<no>no )?(?P<where>log|output|errors|first log) /(?P<text>.+)/( within <within>)?`, makeText},
 	{`expect <number> rotated logs`, makeRotated},
 	{`expect <number> burst lines`, makeBurst},
+	{`expect only compressed logs`, does((*play).compressed)},
 	{`expect (?P<no>no )?file (?P<file>\S+)( with /(?P<text>.+)/)?( within <within>)?`, makeFile},
 	{`expect (?P<no>no )?dump of <who>`, makeDump},
 	{`expect the name of <who> to be <rest>`, makeName},
-	{`expect the (?P<what>user|group|umask) of <who> to be <rest>`, makeIdentity},
+	{`expect the (?P<what>user|group|umask|policy) of <who> to be <rest>`, makeIdentity},
 	{`expect answers from <number> workers`, makeAnswers},
+	{`expect (?P<no>no|a) connection`, makeConnection},
+	{`expect place for <number> connections`, makeQueue},
+	{`expect <number> sockets?`, makeSockets},
+	{`expect gaps of <kind> that differ by <spread>`, makeGaps},
 }
 
 // parts of the patterns.
 var parts = map[string]string{
 	"SIGNAL": `[A-Z0-9]+`, "who": who, "word": `[A-Z_]+`, "key": `\w+`, "rest": `.+`, "number": `\d+`,
-	"kind": "", "from": `all workers|\d+ workers|worker \d+|the server`, "saying": `\S+`, "pid": `a new|the same|the server's`, "times": `\d+`,
+	"kind": "", "other": "", "from": `all workers|\d+ workers|worker \d+|the server`, "saying": `\S+`, "pid": `a new|the same|the server's`, "times": `\d+`,
 	"spread": duration, "early": duration, "within": duration, "hold": duration,
 }
 
@@ -70,6 +78,7 @@ type compiled struct {
 
 var compiledForms = func() []compiled {
 	parts["kind"] = strings.Join(kinds, "|")
+	parts["other"] = parts["kind"]
 	var all []compiled
 	for _, f := range forms {
 		p := regexp.MustCompile(`<(\w+)>`).ReplaceAllStringFunc(f.pattern, func(s string) string {

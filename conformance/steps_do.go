@@ -5,13 +5,29 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// handOver starts the program as a service manager does that listens for it, and keeps the
+// socket too: nobody else can open one at this address.
+func (p *play) handOver() error {
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p.port))
+	if err != nil {
+		return err
+	}
+	defer l.Close() // p.handed is a copy
+	if p.handed, err = l.(*net.TCPListener).File(); err != nil {
+		return err
+	}
+	return p.begin()
+}
 
 // call starts a program that detaches, and waits for the caller's end.
 func (p *play) call() error {
@@ -28,7 +44,7 @@ func makeSignal(w words) (action, error) {
 	}
 	return func(p *play) error {
 		pids, err := p.pids(w["who"])
-		if err != nil {
+		if err := errors.Join(err, p.settled()); err != nil {
 			return err
 		}
 		p.act()
@@ -39,8 +55,23 @@ func makeSignal(w words) (action, error) {
 	}, nil
 }
 
+// settled waits until the original's supervisor knows the server that it has started: until
+// then it passes nothing on, although workers may run already.
+func (p *play) settled() error {
+	if p.side.name != "original" || !p.supervised || p.value("daemonize") == "true" {
+		return nil
+	}
+	return until(patience, func() (bool, error) {
+		marks, err := readMarks(p.path("marks"))
+		return len(ofKind(marks, "server_started")) >= len(ofKind(marks, "before_run")), err
+	})
+}
+
 func makeWord(w words) (action, error) {
 	return func(p *play) error {
+		if err := p.settled(); err != nil {
+			return err
+		}
 		p.act()
 		_, err := fmt.Fprintln(p.stdin, w["word"])
 		return err
@@ -92,26 +123,26 @@ func (p *play) pidOf(name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var servers []int
-	pid := 0
+	var lives []int // of the one who is named, without "old" and "first"
+	which := strings.NewReplacer("the old worker", "worker", "the old", "the", "the first", "the").Replace(name)
 	for _, m := range marks {
-		switch {
-		case m.kind == "before_run":
-			servers = append(servers, m.pid)
-		case m.kind == "run" && name == fmt.Sprintf("worker %d", m.worker):
-			pid = m.pid
+		server := m.kind == "before_run" && which == "the server"
+		worker := m.kind == "run" && which == fmt.Sprintf("worker %d", m.worker)
+		if (server || worker) && !slices.Contains(lives, m.pid) {
+			lives = append(lives, m.pid)
 		}
 	}
-	switch n := len(servers); {
-	case name == "the server" && n > 0:
-		pid = servers[n-1]
-	case name == "the old server" && n > 1:
-		pid = servers[n-2]
+	i := len(lives) - 1
+	switch {
+	case strings.HasPrefix(name, "the old"):
+		i--
+	case strings.HasPrefix(name, "the first"):
+		i = min(i, 0)
 	}
-	if pid == 0 {
+	if i < 0 {
 		return 0, fmt.Errorf("%s has not been seen", name)
 	}
-	return pid, nil
+	return lives[i], nil
 }
 
 // topPid is the process that was started, or the daemon that it became.

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,8 +118,8 @@ func (w wanted) matches(m mark) bool {
 	if w.saying == "" {
 		return true
 	}
-	for _, v := range m.fields {
-		if v == w.saying {
+	for name, v := range m.fields {
+		if v == w.saying || name+"="+v == w.saying {
 			return true
 		}
 	}
@@ -166,6 +167,54 @@ func (w wanted) timely(p *play) error {
 		return fmt.Errorf("after only %s", got)
 	}
 	return nil
+}
+
+// makeBefore compares times: every mark of the one kind, since the last action, comes before
+// every one of the other, if it is of the same worker or one of them is no worker's.
+func makeBefore(w words) (action, error) {
+	kind, other := w["kind"], w["other"]
+	return func(p *play) error {
+		return until(patience, func() (bool, error) {
+			_, since, err := p.marks()
+			if err != nil {
+				return false, err
+			}
+			first, second := ofKind(since, kind), ofKind(since, other)
+			for _, a := range first {
+				for _, b := range second {
+					apart := a.worker >= 0 && b.worker >= 0 && a.worker != b.worker
+					if !apart && !a.at.Before(b.at) {
+						return false, fmt.Errorf("%s of worker %d came %s later", kind, a.worker, a.at.Sub(b.at))
+					}
+				}
+			}
+			return len(first) > 0 && len(second) > 0, nil
+		})
+	}, nil
+}
+
+func ofKind(marks []mark, kind string) []mark {
+	return slices.DeleteFunc(slices.Clone(marks), func(m mark) bool { return m.kind != kind })
+}
+
+// makeGaps compares the times between marks.
+func makeGaps(w words) (action, error) {
+	kind, least := w["kind"], w.limit("spread", 0)
+	return func(p *play) error {
+		_, since, err := p.marks()
+		if err != nil {
+			return err
+		}
+		var gaps []time.Duration
+		marks := ofKind(since, kind)
+		for i := 1; i < len(marks); i++ {
+			gaps = append(gaps, marks[i].at.Sub(marks[i-1].at))
+		}
+		if len(gaps) < 2 || slices.Max(gaps)-slices.Min(gaps) < least {
+			return fmt.Errorf("they are %v", gaps)
+		}
+		return nil
+	}, nil
 }
 
 // makeNoMark looks at what is there, or for a while at what comes.

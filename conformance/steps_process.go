@@ -10,10 +10,13 @@ import (
 )
 
 func makeExit(w words) (action, error) {
-	want, limit := w.number(), w.limit("within", patience)
+	want, limit, early := w.number(), w.limit("within", patience), w.limit("early", 0)
 	return func(p *play) error {
 		if err := p.awaitEnd(limit); err != nil {
 			return err
+		}
+		if got := p.endedAt.Sub(p.acted); got < early {
+			return fmt.Errorf("after only %s", got)
 		}
 		if p.code != want {
 			return fmt.Errorf("the exit code is %d", p.code)
@@ -23,18 +26,26 @@ func makeExit(w words) (action, error) {
 }
 
 func makeGone(w words) (action, error) {
-	limit := w.limit("within", patience)
-	return func(p *play) error { return p.awaitGone(limit) }, nil
+	limit, early := w.limit("within", patience), w.limit("early", 0)
+	return func(p *play) error { return errors.Join(p.awaitGone(limit), p.late(early)) }, nil
+}
+
+// late tells whether the last action was so long ago.
+func (p *play) late(early time.Duration) error {
+	if got := time.Since(p.acted); got < early {
+		return fmt.Errorf("after only %s", got)
+	}
+	return nil
 }
 
 func makeDead(w words) (action, error) {
-	limit := w.limit("within", patience)
+	limit, early := w.limit("within", patience), w.limit("early", 0)
 	return func(p *play) error {
 		pids, err := p.pids(w["who"])
 		if err != nil {
 			return err
 		}
-		return until(limit, func() (bool, error) {
+		err = until(limit, func() (bool, error) {
 			for _, pid := range pids {
 				if alive(pid) {
 					return false, nil
@@ -42,6 +53,7 @@ func makeDead(w words) (action, error) {
 			}
 			return true, nil
 		})
+		return errors.Join(err, p.late(early))
 	}, nil
 }
 
@@ -137,6 +149,8 @@ func identity(pid int, what string) string {
 				return g.Name
 			}
 		}
+	case "policy":
+		return map[string]string{"0": "other", "3": "batch"}[statField(pid, 38)]
 	case "umask":
 		if mask := statusLine(pid, "Umask"); len(mask) == 1 {
 			return mask[0]

@@ -3,6 +3,9 @@
 package main
 
 import (
+	"io"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -113,6 +116,59 @@ func TestOlder(t *testing.T) {
 	}{{"2.2.2", "2.3.0", true}, {"2.3.0", "2.2.2", false}, {"2.2.2", "2.2.2", false}, {"2.2", "2.2.1", true}, {"2.10.0", "2.9.9", false}} {
 		if older(c.a, c.b) != c.want {
 			t.Errorf("%s, %s", c.a, c.b)
+		}
+	}
+}
+
+// TestNothingSelected: a pattern that selects no story is a mistake.
+func TestNothingSelected(t *testing.T) {
+	r, err := playSides(selection{only: "ours", pattern: regexp.MustCompile("nonsense")}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `"nonsense"`) {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+// TestBeforeAndGaps: what the steps that compare times make of marks.
+func TestBeforeAndGaps(t *testing.T) {
+	marks := "1000000000 run pid=1 w=0\n1100000000 done pid=1 w=0\n1700000000 run pid=2 w=1\n1900000000 run pid=3 w=2\n2000000000 done pid=2 w=1\n2100000000 after_run pid=9\n"
+	for text, good := range map[string]bool{
+		"expect run before done":       true, // of the same worker
+		"expect done before run":       false,
+		"expect done before after_run": true,
+		"expect after_run before done": false,
+
+		"expect gaps of run that differ by 400ms": true,
+		"expect gaps of run that differ by 600ms": false,
+	} {
+		p := &play{dir: t.TempDir()}
+		if err := os.WriteFile(p.path("marks"), []byte(marks), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		do, err := compile(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := do(p); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestTornBurst: a line that is there twice, or in part, is found.
+func TestTornBurst(t *testing.T) {
+	x := strings.Repeat("x", 60)
+	for text, good := range map[string]bool{
+		"I, [t #1]  INFO -- : line 0 " + x + " worker=0\nI, [t #2]  INFO -- : line 0 " + x + "\n": true,
+		"I, [t #1]  INFO -- : line 0 " + x + "\nI, [t #1]  INFO -- : line 0 " + x + "\n":          false,
+		"I, [t #1]  INFO -- : line 0 " + x + "\n" + x + "\n":                                      false,
+	} {
+		p := &play{dir: t.TempDir()}
+		if err := os.WriteFile(p.path("server.log"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := p.burst()
+		if fine := err == nil && len(lines) == 2; fine != good {
+			t.Errorf("%q: %v, %v", text, lines, err)
 		}
 	}
 }

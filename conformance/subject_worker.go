@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,14 +44,15 @@ func (w worker) Reload(_ context.Context, cfg serverengine.Config) error {
 // Run works until it is told to stop or has had enough.
 func (w worker) Run(ctx context.Context, self *serverengine.Self) error {
 	set := settingsOf(self.Config())
-	accepted, err := w.listen(set)
+	accepted, err := w.listen(ctx, set)
 	if err != nil {
 		say("failed", self.ID(), "error", err)
 		return err
 	}
-	say("run", self.ID(), "message", set.Message, "umask", umask())
+	say("run", self.ID(), "message", set.Message, "umask", umask(), "gomaxprocs", runtime.GOMAXPROCS(0))
 	speak(set, self.Logger())
 	w.ask(set)
+	w.work(ctx, set)
 	if set.Hang {
 		w.hang(ctx)
 	}
@@ -66,6 +69,7 @@ func (w worker) Run(ctx context.Context, self *serverengine.Self) error {
 func (w worker) await(ctx context.Context, set settings) (code int, ended bool) {
 	var enough <-chan time.Time
 	if after, ok := set.ends(w.self.ID(), w.firstLife()); ok {
+		set.await()
 		enough = time.After(after)
 	}
 	stop := ctx.Done()
@@ -106,7 +110,7 @@ func (w worker) ask(set settings) {
 		return
 	}
 	if set.Asks != "" {
-		time.Sleep(300 * time.Millisecond) // all others run by then
+		set.await()
 	}
 	switch set.Asks {
 	case "stop":
@@ -116,15 +120,48 @@ func (w worker) ask(set settings) {
 	}
 }
 
-// listen answers connections on the shared socket, each with one line.
-func (w worker) listen(set settings) (*sync.WaitGroup, error) {
-	var accepted sync.WaitGroup
-	if set.Socket == "" {
-		return &accepted, nil
+// work does jobs and holds memory.
+func (w worker) work(ctx context.Context, set settings) {
+	if set.Jobs {
+		go func() {
+			for serverengine.Sleep(ctx, 20*time.Millisecond) {
+				w.self.Done()
+			}
+		}()
 	}
-	l, err := w.self.Listen("tcp", address(set)) // closed when the worker is told to stop
+	if set.Memory > 0 && w.firstLife() {
+		held := make([]byte, set.Memory<<20)
+		for i := range held {
+			held[i] = 1 // only what was written to is memory
+		}
+		go func() {
+			<-ctx.Done()
+			runtime.KeepAlive(held)
+		}()
+	}
+}
+
+// listen answers connections on the shared socket, each with one line.
+func (w worker) listen(ctx context.Context, set settings) (*sync.WaitGroup, error) {
+	var accepted sync.WaitGroup
+	var l net.Listener
+	var err error
+	switch set.Socket { // all are closed when the worker is told to stop
+	case "":
+		return &accepted, nil
+	case "udp":
+		return &accepted, w.listenUDP(&accepted, set)
+	case "unix":
+		l, err = w.self.Listen("unix", set.Path)
+	default:
+		l, err = w.self.Listen("tcp", address(set))
+	}
 	if err != nil {
 		return nil, err
+	}
+	if set.Socket == "http" {
+		accepted.Go(func() { w.serve(ctx, l) })
+		return &accepted, nil
 	}
 	accepted.Go(func() {
 		for {
@@ -137,6 +174,38 @@ func (w worker) listen(set settings) (*sync.WaitGroup, error) {
 	})
 	return &accepted, nil
 }
+
+func (w worker) serve(ctx context.Context, l net.Listener) {
+	hello := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintf(rw, "%d %d\n", w.self.ID(), os.Getpid()) })
+	if err := serverengine.Serve(ctx, w.self, &http.Server{Handler: hello}, l); err != nil {
+		say("failed", w.self.ID(), "error", err)
+	}
+}
+
+func (w worker) listenUDP(accepted *sync.WaitGroup, set settings) error {
+	pc, err := w.self.ListenPacket("udp", address(set))
+	if err != nil {
+		return err
+	}
+	accepted.Go(func() {
+		for {
+			_, from, err := pc.ReadFrom(make([]byte, 100))
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(packets{pc, from}, "%d %d\n", w.self.ID(), os.Getpid()) // the client says what it missed
+		}
+	})
+	return nil
+}
+
+// packets writes each text as a packet to one peer.
+type packets struct {
+	net.PacketConn
+	to net.Addr
+}
+
+func (p packets) Write(b []byte) (int, error) { return p.WriteTo(b, p.to) }
 
 func answer(c net.Conn, worker int) {
 	_, _ = fmt.Fprintf(c, "%d %d\n", worker, os.Getpid()) // the client says what it missed

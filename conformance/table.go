@@ -45,10 +45,15 @@ func (r *report) table() string {
 			file = s.file
 			fmt.Fprintf(&b, "\n## %s\n\n| scenario | promise | original %s | ours |\n|---|---|---|---|\n", strings.ToUpper(file[:1])+file[1:], r.version)
 		}
-		fmt.Fprintf(&b, "| %s (%s) | %s | %s | %s |\n", s.name, s.scope(), s.promise, r.cell("original", s), r.cell("ours", s))
+		fmt.Fprintf(&b, "%s%s | %s |\n", s.rowHead(), r.cell("original", s), r.cell("ours", s))
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.summary())
 	return b.String()
+}
+
+// rowHead is what a story's row says before it was played.
+func (s *story) rowHead() string {
+	return fmt.Sprintf("| %s (%s) | %s | ", s.name, s.scope(), s.promise)
 }
 
 // scope is which variants a story has, for example "process, thread; with and without supervisor".
@@ -125,6 +130,8 @@ played by a small program on this library and, word for word, by a small Ruby pr
 "kept 8/8" means in all variants of the row: worker types, with and without a supervisor. Where the original breaks a promise
 of its own README, the row says so and why; R1 to R14 are the cases that were known before. "n/a" is what this version of
 the original does not have, "differs" what ours does otherwise on purpose.
+The programs are made for these stories, and not examples/server: both sides have to say in the same words what happens in
+them, and to do on request what no example should, such as to ignore a stop.
 
 ` + r.summary() + "\n" + r.table() + chaosText
 }

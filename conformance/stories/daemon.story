@@ -69,7 +69,9 @@ expect run from all workers
 expect the user of the top to be nobody
 expect the group of the top to be nogroup
 expect the user of the server to be nobody
+expect the group of the server to be nogroup
 expect the user of worker 0 to be nobody
+expect the group of worker 0 to be nogroup
 
 == chumask
 promise: chumask changes umask

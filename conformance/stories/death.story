@@ -30,7 +30,19 @@ set workers: 2
 start
 expect run from all workers
 send KILL to the server
-expect run from all workers with a new pid within 10s
+expect run from all workers with a new pid
+expect 2 worker processes
+
+== A killed server of commands is replaced, and its commands end
+promise: heartbeat via pipe & auto-restart
+original: breaks R3: commands of a killed server live for ever
+types: spawn
+supervisor: yes
+set workers: 2
+start
+expect run from all workers
+send KILL to the server
+expect run from all workers with a new pid
 expect 2 worker processes
 
 == A killed server with goroutine or thread workers is replaced
@@ -53,9 +65,10 @@ set my_port: PORT
 set workers: 2
 start
 expect run from all workers
+clients come
 send KILL to the server
-expect run from all workers with a new pid within 10s
-expect answers from 1 workers
+expect run from all workers with a new pid within 20s
+clients leave, no connection refused
 
 == A killed top takes everything with it
 promise: heartbeat via pipe: nobody runs on unsupervised
@@ -93,27 +106,27 @@ expect all gone
 promise: worker_heartbeat_interval, worker_heartbeat_timeout
 types: process
 supervisor: both
-set worker_heartbeat_interval: 0.2
-set worker_heartbeat_timeout: 1
+set worker_heartbeat_interval: 0.5
+set worker_heartbeat_timeout: 4
 set worker_immediate_kill_interval: 0.5
 set worker_immediate_kill_timeout: 1
 start
 expect run from all workers
 send STOP to worker 0
-expect run from worker 0 with a new pid not before 800ms within 20s
+expect run from worker 0 with a new pid not before 3400ms
 
 == A stopped server process misses its heartbeats and is replaced
 promise: the supervisor monitors the server and restarts it if it stalled
 types: embedded process
 supervisor: yes
-set server_heartbeat_interval: 0.2
-set server_heartbeat_timeout: 1
+set server_heartbeat_interval: 0.5
+set server_heartbeat_timeout: 4
 set server_immediate_kill_interval: 0.5
 set server_immediate_kill_timeout: 1
 start
 expect run from all workers
 send STOP to the server
-expect before_run with a new pid within 20s
+expect before_run with a new pid not before 3400ms
 expect run from all workers
 
 == A worker whose code has come to a halt is replaced
@@ -122,13 +135,13 @@ original: breaks R7: the heartbeat has its own thread, and goes on
 types: process
 supervisor: no
 set my_hang: true
-set worker_heartbeat_interval: 0.2
-set worker_heartbeat_timeout: 1
-set worker_progress_timeout: 1
+set worker_heartbeat_interval: 0.5
+set worker_heartbeat_timeout: 4
+set worker_progress_timeout: 3
 set worker_immediate_kill_timeout: 1
 start
 expect run from all workers
-expect run from all workers 2 times within 15s
+expect run from all workers 2 times within 25s
 
 == A deaf worker gets TERM again and again, then QUIT, then KILL
 promise: worker_graceful_kill_interval, _increment, _timeout; worker_immediate_kill_interval, _increment, _timeout

@@ -45,6 +45,7 @@ set unrecoverable_exit_codes: [3]
 set my_end_after: 0.2
 set my_end_code: 3
 set my_end_worker: 0
+set my_waits_for: 1
 start
 expect run from all workers
 expect worker 0 gone
@@ -63,6 +64,7 @@ set workers: 2
 set unrecoverable_exit_codes: [3]
 set stop_immediately_at_unrecoverable_exit: true
 set my_end_after: 0.3
+set my_waits_for: 1
 set my_end_code: 3
 set my_end_worker: 0
 start

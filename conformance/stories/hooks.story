@@ -9,9 +9,12 @@ start
 expect before_run
 expect run from all workers
 expect no after_run
+expect before_run before run
 send TERM to the top
 expect stop from all workers
 expect after_run
+expect done from all workers
+expect done before after_run
 expect exit 0
 
 == before_fork and after_start surround each start of a worker
@@ -23,6 +26,8 @@ start
 expect before_fork from all workers
 expect after_start from all workers
 expect run from all workers
+expect before_fork before run
+expect before_fork before after_start
 
 == They are called for a restarted worker too
 promise: before_fork is called before fork for each worker process
@@ -34,6 +39,8 @@ expect run from all workers
 send KILL to worker 1
 expect before_fork from worker 1
 expect after_start from worker 1
+expect run from worker 1
+expect before_fork before run
 expect no before_fork from worker 0
 
 == after_start of the server runs in the supervisor
@@ -96,6 +103,7 @@ types: thread
 supervisor: no
 set workers: 2
 set my_asks: restart
+set my_waits_for: 1
 start
 expect run from all workers 2 times
 
@@ -106,6 +114,7 @@ types: process
 supervisor: both
 set workers: 2
 set my_asks: stop
+set my_waits_for: 1
 start
 expect done from all workers
 expect exit 0

@@ -70,6 +70,7 @@ set log: "-"
 set my_levels: true
 start
 expect output /INFO -- : hello-info/
+expect no errors /hello-info/
 expect no file -
 
 == No log writes to stderr
@@ -79,7 +80,8 @@ supervisor: both
 unset log
 set my_levels: true
 start
-expect output /INFO -- : hello-info/
+expect errors /INFO -- : hello-info/
+expect no output /hello-info/
 
 == The log is rotated by size, and generations are kept
 promise: log_rotate_size, log_rotate_age; multiprocess aware log rotation
@@ -150,6 +152,8 @@ set my_prints: true
 start
 expect log /hello-stdout/
 expect log /hello-stderr/
+expect no output /hello-/
+expect no errors /hello-/
 
 == log_stdout false leaves stdout alone
 promise: log_stdout: false
@@ -161,6 +165,7 @@ start
 expect output /^hello-stdout$/
 expect log /hello-stderr/
 expect no log /hello-stdout/
+expect no errors /hello-/
 
 == log_stderr false leaves stderr alone
 promise: log_stderr: false
@@ -169,9 +174,10 @@ supervisor: both
 set my_prints: true
 set log_stderr: false
 start
-expect output /^hello-stderr$/
+expect errors /^hello-stderr$/
 expect log /hello-stdout/
 expect no log /hello-stderr/
+expect no output /hello-/
 
 == A logger of one's own
 promise: logger_class: class of the logger instance

@@ -26,6 +26,18 @@ write IMMEDIATE_STOP to stdin
 expect all gone
 expect no done
 
+== IMMEDIATE_STOP with goroutines or threads
+promise: command_sender: pipe
+types: embedded thread
+supervisor: both
+set command_sender: pipe
+set workers: 2
+start
+expect run from all workers
+write IMMEDIATE_STOP to stdin
+expect exit 0
+expect all gone
+
 == GRACEFUL_RESTART
 promise: command_sender: pipe
 types: embedded thread process spawn
@@ -45,6 +57,33 @@ supervisor: both
 set command_sender: pipe
 set my_finish: 60
 set my_deaf: true
+start
+expect run from all workers
+write IMMEDIATE_RESTART to stdin
+expect run from all workers with a new pid
+expect no done
+write IMMEDIATE_STOP to stdin
+expect all gone
+
+== IMMEDIATE_RESTART with goroutines or threads
+promise: command_sender: pipe
+types: embedded thread
+supervisor: both
+set command_sender: pipe
+set workers: 2
+start
+expect run from all workers
+write IMMEDIATE_RESTART to stdin
+expect stop from all workers
+expect run from all workers
+
+== IMMEDIATE_RESTART with spawned commands
+promise: command_sender: pipe
+types: spawn
+supervisor: both
+set command_sender: pipe
+set workers: 2
+set my_finish: 60
 start
 expect run from all workers
 write IMMEDIATE_RESTART to stdin
@@ -73,17 +112,33 @@ original: breaks R2: the new server starts only after the old one is gone
 set command_sender: pipe
 set enable_detach: true
 set server_detach_wait: 1
-set my_finish: 6
+set my_finish: 12
 start
 expect run from all workers
 write DETACH to stdin
-expect run from all workers with a new pid within 5s
+expect run from all workers with a new pid
 expect no done
+
+== DETACH with other workers
+promise: command_sender: pipe
+types: embedded thread spawn
+supervisor: yes
+original: breaks R1, R2: the supervisor dies if the old server exits within server_detach_wait
+set command_sender: pipe
+set enable_detach: true
+set server_detach_wait: 3
+start
+expect run from all workers
+write DETACH to stdin
+expect done from all workers
+expect before_run with a new pid
+expect run from all workers
+expect the top alive
 
 == DETACH without a supervisor is a graceful stop
 promise: INT: otherwise graceful shutdown
 original: breaks: Server#detach does not exist, the thread that reads the words dies
-types: process
+types: embedded thread process spawn
 supervisor: no
 set command_sender: pipe
 start
@@ -94,7 +149,7 @@ expect exit 0
 
 == DUMP
 promise: command_sender: pipe
-types: embedded process
+types: embedded thread process spawn
 supervisor: both
 set command_sender: pipe
 start

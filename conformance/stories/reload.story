@@ -34,6 +34,21 @@ set message: changed
 send USR2 to the top
 expect server_reload saying changed within 8s
 
+== A refused configuration is said in the log
+promise: not in the README: key and problem
+original: lacks: it is an exception's text, or nothing
+types: embedded process
+supervisor: both
+start
+expect run from all workers
+set workers: many
+send USR2 to the top
+expect log /config\.yml:\d+: workers many: .+; allowed: /
+put into the file: {{{ : no yaml
+send USR2 to the top
+expect log /config\.yml:\d+: is no YAML/
+expect all workers alive
+
 == A wrong value changes nothing of an embedded server
 promise: reload does not break the server
 original: breaks R8: the rest of the file is applied
@@ -87,6 +102,24 @@ send USR2 to the top
 expect server_reload saying changed
 expect the server alive
 
+== A worker whose reload fails is replaced
+promise: not in the README: it may be half reloaded
+original: lacks: the failure is logged, and the worker goes on
+types: embedded thread process
+supervisor: both
+set workers: 2
+start
+expect run from all workers
+set my_bad_reload: true
+set message: changed
+send USR2 to the top
+expect run from all workers saying changed
+expect the server alive
+unset my_bad_reload
+set message: last
+send USR2 to the top
+expect reload from all workers saying last
+
 == A wrong key at the start is said
 promise: a mistake in the configuration is an error
 types: process
@@ -94,6 +127,19 @@ supervisor: both
 set workers: many
 start
 expect exit 1
+expect errors /workers/
+expect all gone
+
+== A wrong key at the start is said in one line, with the cure
+promise: not in the README: key, problem and cure
+original: lacks: it is a stack trace from where the value is used
+types: embedded process
+supervisor: both
+set workers: many
+start
+expect exit 1
+expect errors /^subject: config\.yml:\d+: workers many: .+; allowed: .+$/
+expect no errors /goroutine|panic/
 expect all gone
 
 == A wrong value does not kill the server later

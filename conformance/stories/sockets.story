@@ -2,9 +2,19 @@
 
 == The server opens a socket, workers accept
 promise: a parent process listens, child processes accept
-types: embedded thread process
+types: thread process
 supervisor: both
 set workers: 3
+set my_socket: server
+set my_port: PORT
+start
+expect run from all workers
+expect answers from 2 workers
+
+== An embedded server answers on its socket
+promise: the server process listens and accepts
+types: embedded
+supervisor: both
 set my_socket: server
 set my_port: PORT
 start
@@ -34,12 +44,12 @@ set my_socket: server
 set my_port: PORT
 start
 expect run from all workers
+clients come
 send KILL to worker 0
 expect run from worker 0 with a new pid
-expect answers from 1 workers
 send HUP to the top
 expect run from all workers with a new pid
-expect answers from 1 workers
+clients leave, no connection refused
 
 == SocketManager: workers listen on the same port
 promise: SocketManager listens on the same port across multiple worker processes
@@ -50,7 +60,7 @@ set my_socket: manager
 set my_port: PORT
 start
 expect run from all workers
-expect answers from 1 workers
+expect answers from 2 workers
 clients come
 send USR1 to the top
 expect run from all workers with a new pid
@@ -84,10 +94,11 @@ set my_socket: manager
 set my_port: PORT
 start
 expect run from all workers
+clients come
 send KILL to the server
-expect before_run with a new pid within 10s
-expect run from all workers with a new pid within 10s
-expect answers from 1 workers
+expect before_run with a new pid within 20s
+expect run from all workers with a new pid within 20s
+clients leave, no connection refused
 
 == worker_chuser and the SocketManager together
 promise: workers with worker_chuser listen by the SocketManager
@@ -103,3 +114,117 @@ start
 expect run from all workers within 8s
 expect the user of worker 0 to be nobody
 expect answers from 1 workers
+
+== Workers share a unix socket
+promise: not in the README: Self.Listen("unix", …)
+original: lacks: the SocketManager knows TCP and UDP
+types: embedded thread process
+supervisor: both
+set my_socket: unix
+set my_path: DIR/server.sock
+start
+expect run from all workers
+expect answers from 1 workers
+clients come
+send USR1 to the top
+expect run from all workers
+clients leave, none refused
+
+== Workers share a UDP socket
+promise: SocketManager::Client#listen_udp
+types: process
+supervisor: both
+set workers: 2
+set my_socket: udp
+set my_port: PORT
+start
+expect run from all workers
+expect answers from 2 workers
+send USR1 to the top
+expect run from all workers with a new pid
+expect answers from 2 workers
+
+== listen opens an address before there is a worker
+promise: not in the README: listen
+original: lacks: no such key
+types: process
+supervisor: both
+set workers: 0
+set listen: ["tcp://127.0.0.1:PORT"]
+set my_socket: manager
+set my_port: PORT
+start
+expect before_run
+expect a connection
+set workers: 2
+send USR2 to the top
+expect run from all workers
+expect answers from 2 workers
+
+== listen opens a port below 1024 before the user is changed
+promise: not in the README: listen
+original: lacks: no such key
+needs: root
+types: embedded process
+supervisor: both
+set listen: ["tcp://127.0.0.1:LOW"]
+set chuser: nobody
+set chgroup: nogroup
+set my_socket: manager
+set my_port: LOW
+start
+expect run from all workers
+expect the user of the top to be nobody
+expect the user of worker 0 to be nobody
+expect answers from 1 workers
+
+== A socket that a service manager hands over is taken
+promise: not in the README: LISTEN_FDS
+original: lacks: it opens the address itself, which is in use
+types: embedded thread process
+supervisor: both
+set my_socket: manager
+set my_port: PORT
+start with the socket handed over
+expect run from all workers
+expect answers from 1 workers
+send USR1 to the top
+expect run from all workers
+expect answers from 1 workers
+
+== socket_reuseport gives each worker a socket
+promise: not in the README: socket_reuseport
+original: lacks: no such key
+types: process
+supervisor: both
+set workers: 3
+set socket_reuseport: true
+set my_socket: manager
+set my_port: PORT
+start
+expect run from all workers
+expect 3 sockets
+expect answers from 3 workers
+
+== Without socket_reuseport there is one socket
+promise: SocketManager listens on the same port across multiple worker processes
+types: process
+supervisor: both
+set workers: 3
+set my_socket: manager
+set my_port: PORT
+start
+expect run from all workers
+expect 1 socket
+
+== socket_backlog is how many connections may wait
+promise: not in the README: socket_backlog
+original: lacks: no such key
+types: process
+supervisor: no
+set workers: 0
+set listen: ["tcp://127.0.0.1:PORT"]
+set socket_backlog: 2
+start
+expect before_run
+expect place for 3 connections

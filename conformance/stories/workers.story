@@ -78,11 +78,12 @@ expect before_fork from all workers spread over 900ms
 promise: start_worker_delay_rand randomizes start_worker_delay at this ratio
 original: breaks: as above
 types: process
-set workers: 3
-set start_worker_delay: 0.5
-set start_worker_delay_rand: 0.5
+set workers: 9
+set start_worker_delay: 0.3
+set start_worker_delay_rand: 2
 start
-expect before_fork from all workers spread over 650ms
+expect before_fork from all workers spread over 1500ms
+expect gaps of before_fork that differ by 100ms
 
 == TERM during start_worker_delay starts nobody afterwards
 promise: TERM: graceful shutdown
@@ -137,10 +138,40 @@ send KILL to worker 0
 expect run from worker 0 with a new pid
 expect the name of worker 0 to be new-0
 
+== TTIN and TTOU mean nothing to an embedded server
+promise: not in the README
+original: lacks: no such signals
+types: embedded
+supervisor: both
+start
+expect run from all workers
+send TTIN to the top
+expect no run for 500ms
+send TTOU to the top
+expect no stop for 500ms
+set message: changed
+send USR2 to the top
+expect reload from worker 0 saying changed
+
 == worker_chuser and worker_chgroup run workers as somebody else
 promise: worker_chuser, worker_chgroup (not in the README's list)
 needs: root
 types: process
+supervisor: both
+set worker_chuser: nobody
+set worker_chgroup: nogroup
+start
+expect run from all workers
+expect the user of worker 0 to be nobody
+expect the group of worker 0 to be nogroup
+expect the user of the server to be root
+expect the group of the server to be root
+
+== worker_chuser and worker_chgroup run commands as somebody else
+promise: worker_chuser, worker_chgroup (not in the README's list)
+original: lacks: only with worker_type process
+needs: root
+types: spawn
 supervisor: both
 set worker_chuser: nobody
 set worker_chgroup: nogroup
