@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,9 +45,10 @@ func makeSignal(w words) (action, error) {
 	}
 	return func(p *play) error {
 		pids, err := p.pids(w["who"])
-		if err := errors.Join(err, p.settled()); err != nil {
+		if err != nil {
 			return err
 		}
+		p.settled()
 		p.act()
 		for _, pid := range pids {
 			err = errors.Join(err, syscall.Kill(pid, number))
@@ -55,23 +57,28 @@ func makeSignal(w words) (action, error) {
 	}, nil
 }
 
-// settled waits until the original's supervisor knows the server that it has started: until
-// then it passes nothing on, although workers may run already.
-func (p *play) settled() error {
-	if p.side.name != "original" || !p.supervised || p.value("daemonize") == "true" {
-		return nil
+// settled waits until the original knows whom it has started: until then it passes nothing
+// on, although they may run already.
+func (p *play) settled() {
+	if p.side.name != "original" {
+		return
 	}
-	return until(patience, func() (bool, error) {
+	err := until(5*time.Second, func() (bool, error) {
 		marks, err := readMarks(p.path("marks"))
-		return len(ofKind(marks, "server_started")) >= len(ofKind(marks, "before_run")), err
+		known := len(ofKind(marks, "after_start")) >= len(ofKind(marks, "before_fork"))
+		if p.supervised && p.value("daemonize") != "true" {
+			known = known && len(ofKind(marks, "server_started")) >= len(ofKind(marks, "before_run"))
+		}
+		return known, err
 	})
+	if err == nil {
+		time.Sleep(50 * time.Millisecond) // it notes them right after these marks
+	}
 }
 
 func makeWord(w words) (action, error) {
 	return func(p *play) error {
-		if err := p.settled(); err != nil {
-			return err
-		}
+		p.settled()
 		p.act()
 		_, err := fmt.Fprintln(p.stdin, w["word"])
 		return err

@@ -29,12 +29,12 @@ promise: not in the README: orphan_timeout
 original: lacks: orphans go on
 types: process
 supervisor: both
-set orphan_timeout: 2
+set orphan_timeout: 3
 set my_deaf: true
 start
 expect run from all workers
 send KILL to the top
-expect all gone not before 1900ms
+expect all gone not before 2700ms
 expect no done
 
 == stop_timeout ends a stop that takes too long
