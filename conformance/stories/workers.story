@@ -79,11 +79,11 @@ promise: start_worker_delay_rand randomizes start_worker_delay at this ratio
 original: breaks: as above
 types: process
 set workers: 9
-set start_worker_delay: 0.3
-set start_worker_delay_rand: 2
+set start_worker_delay: 0.4
+set start_worker_delay_rand: 1
 start
-expect before_fork from all workers spread over 1500ms
-expect gaps of before_fork that differ by 100ms
+expect before_fork from all workers spread over 2200ms
+expect gaps of before_fork that differ by 60ms
 
 == TERM during start_worker_delay starts nobody afterwards
 promise: TERM: graceful shutdown
