@@ -144,13 +144,13 @@ expect the server alive
 promise: server_restart_wait sets wait time before restarting server after last restarting
 types: embedded process
 supervisor: yes
-set server_restart_wait: 2
+set server_restart_wait: 6
 start
 expect run from all workers
 send TERM to the server
 expect before_run with a new pid
 send TERM to the server
-expect before_run with a new pid not before 1500ms
+expect before_run with a new pid not before 3000ms
 
 == A server that is replaced knows the newest configuration
 promise: dynamic configuration and auto restart together

@@ -68,21 +68,21 @@ expect done from worker 2
 promise: start_worker_delay sets wait time before starting a new worker
 original: breaks: it notes the time before it sleeps, so every other worker starts without a delay
 types: thread process spawn
-set workers: 3
+set workers: 5
 set start_worker_delay: 0.5
 set start_worker_delay_rand: 0
 start
-expect before_fork from all workers spread over 900ms
+expect before_fork from all workers spread over 1900ms
 
 == start_worker_delay_rand varies the delay
 promise: start_worker_delay_rand randomizes start_worker_delay at this ratio
 original: breaks: as above
 types: process
 set workers: 9
-set start_worker_delay: 0.4
-set start_worker_delay_rand: 1
+set start_worker_delay: 0.8
+set start_worker_delay_rand: 0.5
 start
-expect before_fork from all workers spread over 2200ms
+expect before_fork from all workers spread over 5400ms
 expect gaps of before_fork that differ by 60ms
 
 == TERM during start_worker_delay starts nobody afterwards
