@@ -239,7 +239,7 @@ set restart_backoff: 0
 set max_restarts: 0
 set my_end_after: 0.05
 start
-expect run 12 times within 25s
+expect run 16 times within 60s
 
 == restart_backoff_max bounds the waits
 promise: not in the README: restart_backoff_max
@@ -251,7 +251,7 @@ set restart_backoff_max: 0.1
 set max_restarts: 0
 set my_end_after: 0.05
 start
-expect run 12 times within 25s
+expect run 16 times within 60s
 
 == worker_stable_after forgets restarts
 promise: not in the README: worker_stable_after
@@ -263,7 +263,7 @@ set worker_stable_after: 0.1
 set max_restarts: 0
 set my_end_after: 0.5
 start
-expect run 8 times within 25s
+expect run 10 times within 60s
 
 == max_restarts within restart_window slow a worker down that ends too often
 promise: not in the README: max_restarts
