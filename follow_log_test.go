@@ -16,7 +16,7 @@ func TestLogFollowsTheLastConfiguration(t *testing.T) {
 	}))
 	cfg := Default()
 	cfg.Log = filepath.Join(t.TempDir(), "log")
-	h, err := newHouse(cfg, true)
+	h, err := newHouse(App{}, cfg, true)
 	if err == nil {
 		err = h.openLog(cfg, nil, true)
 	}
