@@ -205,7 +205,7 @@ func (c *chaos) torment(ours side) error {
 
 // judge is about the clients' losses.
 func (c *chaos) judge() error {
-	problem, first := c.load.judge()
+	first, problem := c.load.judge()
 	if problem != nil {
 		problem = fmt.Errorf("%w%s", problem, c.logAround(first))
 	}

@@ -155,7 +155,7 @@ func (l *load) look(settled bool) {
 }
 
 // judge reports requests that were lost without an excuse since it was last called.
-func (l *load) judge() (problem error, first time.Time) {
+func (l *load) judge() (first time.Time, problem error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var problems []error
@@ -173,7 +173,7 @@ func (l *load) judge() (problem error, first time.Time) {
 	if n := len(problems); n > 10 {
 		problems = append(problems[:10], fmt.Errorf("and %d more", n-10))
 	}
-	return errors.Join(problems...), first
+	return first, errors.Join(problems...)
 }
 
 const clock = "15:04:05.000"
