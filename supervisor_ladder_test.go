@@ -61,7 +61,7 @@ func TestDeadlineUnderASupervisorLeavesNobody(t *testing.T) {
 			tr := start(t, "stays", with(ladderKeys(t), settings))
 			w := tr.serving(1)[0]
 			if c.stopped {
-				tr.kill(w.pid, syscall.SIGSTOP)
+				tr.freeze(w.pid)
 			}
 			tr.signal(c.sig)
 			tr.exits(0)
@@ -82,7 +82,7 @@ func TestServerThatIsDeafIsKilled(t *testing.T) {
 		Pid int `json:"server_pid"`
 	}
 	tr.says("server started").decode(t, &started)
-	tr.kill(started.Pid, syscall.SIGSTOP)
+	tr.freeze(started.Pid)
 	tr.signal(syscall.SIGTERM)
 	tr.says("server exited: signal KILL")
 	tr.exits(0)

@@ -159,6 +159,17 @@ func (tr *tree) kill(pid int, s syscall.Signal) {
 	}
 }
 
+// freeze stops a process and waits until it stands still: the signal takes a moment to reach a
+// process that runs on another core. Where there is no /proc, that moment is not seen.
+func (tr *tree) freeze(pid int) {
+	tr.t.Helper()
+	tr.kill(pid, syscall.SIGSTOP)
+	eventually(tr.t, fmt.Sprintf("%d stands still", pid), func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(b), ") T ")
+	})
+}
+
 // exits waits for the top's end and wants this exit code, as a shell sees it.
 func (tr *tree) exits(code int) {
 	tr.t.Helper()
