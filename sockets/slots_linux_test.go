@@ -162,6 +162,9 @@ func TestScalingUnderLoad(t *testing.T) {
 	t.Logf("%d connections answered", answered.Load())
 }
 
+// handshakes is how long one that was under way may take on a busy machine.
+const handshakes = 500 * time.Millisecond
+
 func scale(t *testing.T, s *Server, workers *[]*slotServer, n int) {
 	t.Helper()
 	if err := s.SetSlots(n); err != nil {
@@ -170,9 +173,12 @@ func scale(t *testing.T, s *Server, workers *[]*slotServer, n int) {
 	for len(*workers) < n {
 		*workers = append(*workers, serveSlot(t, s, len(*workers)))
 	}
+	for _, w := range (*workers)[n:] {
+		w.ln.DrainLast(handshakes, patience)
+	}
 	for last := len(*workers) - 1; last >= n; last-- {
-		// A handshake that was under way may still arrive: whoever has the
-		// slot takes it, then the next try succeeds.
+		// What comes even later is taken by whoever has the slot, then the next
+		// try succeeds.
 		for {
 			(*workers)[last].drain()
 			err := s.ReleaseSlot(last)
