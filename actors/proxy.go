@@ -1,9 +1,7 @@
 package actors
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -360,81 +358,4 @@ func (p *Proxy) signal(name string) error {
 		return err
 	}
 	return p.child.Signal(s)
-}
-
-// pass hands a command on to the child.
-func (p *Proxy) pass(c messages.Command) {
-	err := p.child.Send(c)
-	switch {
-	case errors.Is(err, procbridge.ErrTooLarge): // the child goes on without it
-		p.log().Errorf("pass %s on: %v", c, err)
-	case err != nil:
-		p.log().Debugf("pass %s on: %v", c, err)
-	}
-}
-
-// deliver hands messages on to the child.
-func (p *Proxy) deliver(ctx actor.Context, mail Mail) {
-	for _, d := range mail {
-		if err := p.child.Deliver(d); err != nil {
-			p.refuse(ctx, d, err.Error())
-		}
-	}
-}
-
-func (p *Proxy) refuseAll(ctx actor.Context, mail Mail, why string) {
-	for _, d := range mail {
-		p.refuse(ctx, d, why)
-	}
-}
-
-// refuse answers a message that can't be delivered, or counts it as lost.
-func (p *Proxy) refuse(ctx actor.Context, d messages.Deliver, why string) {
-	if d.ID == 0 {
-		p.losses.Add(1, why)
-		return
-	}
-	ctx.Send(ctx.Parent(), ChildSaid{Incarnation: p.Incarnation, Event: messages.Reply{ID: d.ID, Err: why}})
-}
-
-// exited adds to the exit what this actor knows and reports it. A child that was never
-// ready is explained by its last output, which may still be on its way.
-func (p *Proxy) exited(ctx actor.Context, e messages.Exit) {
-	if p.kept != nil {
-		e = *p.kept
-	}
-	// Nothing is due any more.
-	p.steps, p.beats = escalation{}, heartbeat{}
-	if p.refused {
-		e.Cause = messages.ExitRefused
-	}
-	if p.why != "" {
-		e.Detail = strings.TrimPrefix(e.Detail+"; "+p.why, "; ")
-	}
-	if p.ready || p.told != nil || p.Tail == nil {
-		p.finish(ctx, e)
-		return
-	}
-	root, self, tail := ctx.ActorSystem().Root, ctx.Self(), p.Tail
-	p.behavior.Become(p.explaining)
-	go func() {
-		e.Tail = tail()
-		root.Send(self, lastWords{e})
-	}()
-}
-
-// explaining waits for the last output.
-func (p *Proxy) explaining(ctx actor.Context) {
-	if m, ok := ctx.Message().(lastWords); ok {
-		p.finish(ctx, m.exit)
-		return
-	}
-	p.ended(ctx)
-}
-
-func (p *Proxy) finish(ctx actor.Context, e messages.Exit) {
-	p.alarm.Stop()
-	p.losses.Flush()
-	p.behavior.Become(p.ended)
-	ctx.Send(ctx.Parent(), ChildExited{Incarnation: p.Incarnation, Pid: p.pid, Exit: e})
 }
