@@ -92,6 +92,22 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// listenerToGive is a listening socket that a program can be started with, and its address.
+func listenerToGive(t *testing.T) (*os.File, string) {
+	t.Helper()
+	l, err := net.Listen("tcp", loopback+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	given, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { given.Close() })
+	return given, l.Addr().String()
+}
+
 // answersAt asks once at an address.
 func answersAt(t *testing.T, address string) {
 	t.Helper()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,22 +171,13 @@ func TestProcess1EndsWithTheTopsExitCode(t *testing.T) {
 // Sockets that a container is given, as by podman, are the top's.
 func TestProcess1HandsItsSocketsOn(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", loopback+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	given, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer given.Close()
-	tr := contained(t, "web", keys{"worker_type": "process", "address": l.Addr().String()}, func(_ *tree, cmd *exec.Cmd) {
+	given, address := listenerToGive(t)
+	tr := contained(t, "web", keys{"worker_type": "process", "address": address}, func(_ *tree, cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{given}
 		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_PID=1")
 	})
 	tr.serving(2)
-	answersAt(t, l.Addr().String())
+	answersAt(t, address)
 }
 
 // orphans is a worker that leaves processes behind which are nobody's, in a session and so

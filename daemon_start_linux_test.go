@@ -1,7 +1,6 @@
 package serverengine_test
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -278,17 +277,8 @@ func TestDaemonWithClosedStandardDescriptors(t *testing.T) {
 // that was started.
 func TestDaemonGetsTheSocketsOfSystemd(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", loopback+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	given, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer given.Close()
-	tr := adjusted(t, "web", keys{"worker_type": "process", "address": l.Addr().String()}, func(tr *tree, cmd *exec.Cmd) {
+	given, address := listenerToGive(t)
+	tr := adjusted(t, "web", keys{"worker_type": "process", "address": address}, func(tr *tree, cmd *exec.Cmd) {
 		tr.configure(daemonKeys(tr))
 		cmd.ExtraFiles = []*os.File{given}
 		cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0"`, cmd.Path}
@@ -296,7 +286,7 @@ func TestDaemonGetsTheSocketsOfSystemd(t *testing.T) {
 	tr.exits(0)
 	tr.adopt()
 	tr.serving(2)
-	answersAt(t, l.Addr().String())
+	answersAt(t, address)
 	if n := count(tr.log.read(), "address already in use"); n > 0 {
 		t.Errorf("%d times the address was in use", n)
 	}

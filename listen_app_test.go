@@ -56,37 +56,8 @@ func turns(ctx context.Context, self *serverengine.Self) error {
 	}
 }
 
-// datagramTurns is a worker that serves one datagram after another: it connects to where the
-// datagram says, tells who it is and waits until the other side has gone.
-func datagramTurns(ctx context.Context, self *serverengine.Self) error {
-	_, address := addressOf(self)
-	pc, err := self.ListenPacket("udp", address)
-	if err != nil {
-		return err
-	}
-	self.Logger().Infof("serving on %s", pc.LocalAddr())
-	self.Ready()
-	buf := make([]byte, 2048)
-	for {
-		n, _, err := pc.ReadFrom(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		c, err := net.Dial("tcp", string(buf[:n]))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c, "worker=%d pid=%d\n", self.ID(), os.Getpid())
-		_, _ = io.Copy(io.Discard, c) // until the other side has gone, however it goes
-		c.Close()
-	}
-}
-
-// echo answers each datagram with the worker's number and the datagram.
-func echo(ctx context.Context, self *serverengine.Self) error {
+// datagrams serves one datagram after another until the worker is told to stop.
+func datagrams(self *serverengine.Self, serve func(pc net.PacketConn, from net.Addr, text []byte) error) error {
 	_, address := addressOf(self)
 	pc, err := self.ListenPacket("udp", address)
 	if err != nil {
@@ -100,11 +71,33 @@ func echo(ctx context.Context, self *serverengine.Self) error {
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
+		if err == nil {
+			err = serve(pc, from, buf[:n])
+		}
 		if err != nil {
 			return err
 		}
-		if _, err := pc.WriteTo(fmt.Appendf(nil, "worker=%d %s", self.ID(), buf[:n]), from); err != nil {
+	}
+}
+
+// datagramTurns connects to where a datagram says, tells who it is and waits until the other
+// side has gone.
+func datagramTurns(_ context.Context, self *serverengine.Self) error {
+	return datagrams(self, func(_ net.PacketConn, _ net.Addr, text []byte) error {
+		c, err := net.Dial("tcp", string(text))
+		if err != nil {
 			return err
 		}
-	}
+		fmt.Fprintf(c, "worker=%d pid=%d\n", self.ID(), os.Getpid())
+		_, _ = io.Copy(io.Discard, c) // until the other side has gone, however it goes
+		return c.Close()
+	})
+}
+
+// echo answers each datagram with the worker's number and the datagram.
+func echo(_ context.Context, self *serverengine.Self) error {
+	return datagrams(self, func(pc net.PacketConn, from net.Addr, text []byte) error {
+		_, err := pc.WriteTo(fmt.Appendf(nil, "worker=%d %s", self.ID(), text), from)
+		return err
+	})
 }

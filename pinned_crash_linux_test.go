@@ -67,14 +67,6 @@ func TestQueueOfAPinnedWorkerSurvivesItsCrash(t *testing.T) {
 	if after := tr.replaced(map[int]life{2: before[2]}); g.worker != "2" || g.pid != fmt.Sprint(after[2].pid) {
 		t.Errorf("worker %s of pid %s serves it, want worker 2 of pid %d", g.worker, g.pid, after[2].pid)
 	}
-	for w, g := range holds {
-		g.Close()
-		delete(holds, w)
-	}
-	for turns.had < n {
-		g := turns.next(t, holds)
-		g.Close()
-		delete(holds, g.worker)
-	}
+	turns.finish(t, holds)
 	t.Logf("%d turns over 4 workers, one of them killed: %v", n, turns.by)
 }

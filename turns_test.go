@@ -78,15 +78,7 @@ func TestEachWorkerGetsItsTurn(t *testing.T) {
 				delete(holds, "2")
 				turns.next(t, holds)
 			}
-			for w, g := range holds {
-				g.Close()
-				delete(holds, w)
-			}
-			for turns.had < n {
-				g := turns.next(t, holds)
-				g.Close()
-				delete(holds, g.worker)
-			}
+			turns.finish(t, holds)
 			t.Logf("%d turns over 4 workers: %v", n, turns.by)
 		})
 	}
@@ -153,6 +145,20 @@ func (turns *turnsOf) next(t *testing.T, holds map[string]*greeted) *greeted {
 	turns.had++
 	turns.by[g.worker]++
 	return g
+}
+
+// finish lets the workers go on until all turns were had.
+func (turns *turnsOf) finish(t *testing.T, holds map[string]*greeted) {
+	t.Helper()
+	for w, g := range holds {
+		g.Close()
+		delete(holds, w)
+	}
+	for turns.had < cap(turns.greetings) {
+		g := turns.next(t, holds)
+		g.Close()
+		delete(holds, g.worker)
+	}
 }
 
 // greeted is a connection that a worker serves until it is closed.
