@@ -198,11 +198,14 @@ func (c *chaos) freezeWorker() error {
 	return c.freeze(pid)
 }
 
+// freezeServer may end in an immediate stop: a server that has missed its heartbeats is told
+// to, and may go on just in time to obey.
 func (c *chaos) freezeServer() error {
 	pid, err := c.server()
 	if err != nil {
 		return err
 	}
+	c.load.excuseServer(fmt.Sprintf("server %d frozen", pid), pid)
 	return c.freeze(pid)
 }
 

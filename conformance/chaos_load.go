@@ -123,6 +123,11 @@ func (l *load) watch() {
 // pid lives on, nothing was excused.
 func (l *load) excuse(why string, pid int) { l.add(&excuse{why: why, pid: pid, left: l.n}) }
 
+// excuseServer is for a server that may have to end all its workers at once before it ends.
+func (l *load) excuseServer(why string, pid int) {
+	l.add(&excuse{why: why, pid: pid, left: l.n * most})
+}
+
 // excuseUntilSettled is for the end of all of these workers, or of those that follow them.
 func (l *load) excuseUntilSettled(why string, workers int) {
 	l.add(&excuse{why: why, left: l.n * workers})

@@ -152,6 +152,6 @@ were missed. Then are looked at: the listening socket, which is the same one all
 answer with; the processes, which are the same where nobody was to end, as with a bad file; who holds the ends of life-lines
 and of the other pipes, and the log; the number of descriptors at each level; zombies; every line of the log; panics. No
 request may have been refused, and none lost but those, one of each client, that a worker had in hand when it was killed or
-frozen until then, or restarted at once. In rounds of its own the top is killed under load, soon after an action: then
-everything has to be gone within orphan_timeout and what a busy machine needs.
+frozen until then, or restarted at once, or that a frozen server ended when it went on. In rounds of its own the top is killed
+under load, soon after an action: then everything has to be gone within orphan_timeout and what a busy machine needs.
 `
