@@ -119,6 +119,7 @@ func (c *chaos) prepare() error {
 	c.settings = []setting{
 		{"supervisor", "true"}, {"worker_type", "process"}, {"workers", fmt.Sprint(c.workers)},
 		{"my_port", fmt.Sprint(c.port)}, {"message", c.message}, {"command_sender", "pipe"},
+		{"max_generations", "100"}, // a flood has many live restarts, and an old server may finish
 		{"log", filepath.Join("logs", "server.log")}, {"log_rotate_size", "200000"}, {"log_rotate_age", "20"},
 		{"sigdump_dir", c.dir}, {"orphan_timeout", fmt.Sprint(orphanTimeout)},
 		{"restart_backoff", "0.05"}, {"restart_backoff_max", "0.2"}, {"max_restarts", "0"}, {"server_restart_wait", "0.1"},
