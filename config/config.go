@@ -130,7 +130,7 @@ type Config struct {
 	MaxRestarts int `yaml:"max_restarts" reload:"live"`
 	// Period in which the restarts of a worker are counted.
 	RestartWindow time.Duration `yaml:"restart_window" reload:"live" min:"1"`
-	// What happens beyond `max_restarts`: `backoff` keeps trying slowly, `stop` ends the server with an error.
+	// What happens beyond `max_restarts`: `backoff` keeps trying slowly, `stop` ends the server with an error; a supervisor starts another one then.
 	OnRestartLimit OnRestartLimit `yaml:"on_restart_limit" reload:"live"`
 	// Who is restarted when one worker ends: itself (`one_for_one`), all (`one_for_all`) or itself and those of higher id (`rest_for_one`).
 	SupervisionStrategy SupervisionStrategy `yaml:"supervision_strategy" reload:"live"`

@@ -213,7 +213,7 @@ var fields = [...]field{
 		at:    func(c *Config) any { return &c.RestartWindow }},
 	{key: "on_restart_limit", reload: "live",
 		group: "Workers of every type",
-		doc:   "What happens beyond `max_restarts`: `backoff` keeps trying slowly, `stop` ends the server with an error.",
+		doc:   "What happens beyond `max_restarts`: `backoff` keeps trying slowly, `stop` ends the server with an error; a supervisor starts another one then.",
 		at:    func(c *Config) any { return &c.OnRestartLimit }},
 	{key: "supervision_strategy", reload: "live",
 		group: "Workers of every type",
