@@ -83,7 +83,7 @@ func (c *chaos) nonsense(way direction) []byte {
 		[]byte("hello, world, this is a line of text\n"),                             // a stray print
 		binary.BigEndian.AppendUint32([]byte{'S', 'E', 1, 66}, 1<<31),                // too long a frame
 		append(binary.BigEndian.AppendUint32([]byte{'S', 'E', 1, 64}, 4), "{{{{"...), // no JSON
-		append(binary.BigEndian.AppendUint32([]byte{'S', 'E', 1, 64}, 99), "{"...),   // the next frames seem to belong to it
+		append(binary.BigEndian.AppendUint32([]byte{'S', 'E', 1, 64}, 20), "{"...),   // the next beats seem to belong to it
 	}
 	if way == down { // where the next frame may not come for long
 		kinds = kinds[:3]
