@@ -303,8 +303,8 @@ func (c *chaos) flood() error {
 	for range 20 + c.random.IntN(100) {
 		s, below := signals[c.random.IntN(len(signals))], c.random.IntN(4) == 0
 		target := c.cmd.Process.Pid
-		if pid, err := c.server(); err == nil && below && s != syscall.SIGINT {
-			target = pid
+		if pid, err := c.server(); err == nil && below && s != syscall.SIGINT && catches(pid, s) {
+			target = pid // one that has just been started would stand still at a TTIN
 		}
 		if err := strike(target, s); err != nil && !errors.Is(err, errNobody) {
 			return err

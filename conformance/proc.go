@@ -90,13 +90,18 @@ func statField(pid, n int) string {
 }
 
 // pending tells whether a process has yet to take a signal that was sent to it.
-func pending(pid int, s syscall.Signal) bool {
+func pending(pid int, s syscall.Signal) bool { return inMask(pid, "ShdPnd", s) }
+
+// catches tells whether a process has a handler for a signal.
+func catches(pid int, s syscall.Signal) bool { return inMask(pid, "SigCgt", s) }
+
+func inMask(pid int, name string, s syscall.Signal) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return false
 	}
 	for line := range strings.SplitSeq(string(b), "\n") {
-		if mask, ok := strings.CutPrefix(line, "ShdPnd:"); ok {
+		if mask, ok := strings.CutPrefix(line, name+":"); ok {
 			n, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
 			return err == nil && n&(1<<(s-1)) != 0
 		}
