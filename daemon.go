@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/serverengine/serverengine-go/procbridge"
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 // Daemonizing starts this program twice more. The first child leads a new session and so
@@ -24,9 +25,6 @@ import (
 // caller: "session 3" or "daemon 3". The pipe comes behind the sockets that systemd has given
 // to the caller, which begin at 3.
 const daemonEnv = "SERVERENGINE_DAEMON"
-
-// firstSocket is where systemd's descriptors begin.
-const firstSocket = 3
 
 // daemonWord is what a daemon says to its caller.
 type daemonWord struct {
@@ -48,32 +46,20 @@ func daemonStage() daemonPart {
 	_ = os.Unsetenv(daemonEnv)
 	name, number, _ := strings.Cut(text, " ")
 	pipe, err := strconv.Atoi(number)
-	if err != nil || pipe < firstSocket {
+	if err != nil || pipe < sockets.FirstListenFD {
 		return daemonPart{}
 	}
-	if pipe > firstSocket {
-		_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // can't fail for such a value
+	if pipe > sockets.FirstListenFD {
+		sockets.AnnouncedToParent()
 	}
 	return daemonPart{name, pipe}
-}
-
-// givenSockets are the sockets that systemd has given to this process.
-func givenSockets() []*os.File {
-	if pid := os.Getenv("LISTEN_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
-		return nil
-	}
-	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	if err != nil || n < 0 || n > 1024 {
-		return nil // who reads them later says what is wrong
-	}
-	return inherited(n)
 }
 
 // inherited are n descriptors from the first one on that is no standard one.
 func inherited(n int) []*os.File {
 	var files []*os.File
 	for i := range n {
-		files = append(files, os.NewFile(uintptr(firstSocket+i), "LISTEN_FDS"))
+		files = append(files, os.NewFile(uintptr(sockets.FirstListenFD+i), "LISTEN_FDS"))
 	}
 	return files
 }
@@ -82,7 +68,7 @@ func inherited(n int) []*os.File {
 // standard ones, the pipe last.
 func startStage(name string, session bool, files []*os.File) error {
 	_, err := procbridge.StartDetached(procbridge.Detached{
-		Args: os.Args, Env: append(os.Environ(), fmt.Sprintf("%s=%s %d", daemonEnv, name, firstSocket+len(files)-1)),
+		Args: os.Args, Env: append(os.Environ(), fmt.Sprintf("%s=%s %d", daemonEnv, name, sockets.FirstListenFD+len(files)-1)),
 		Files: append([]*os.File{nil, os.Stdout, os.Stderr}, files...), Session: session,
 	})
 	return err
@@ -100,7 +86,7 @@ func daemonize(cfg Config) int {
 		return complainDaemon(cfg, err)
 	}
 	defer r.Close()
-	err = startStage("session", true, append(givenSockets(), w))
+	err = startStage("session", true, append(inherited(sockets.Announced()), w))
 	_ = w.Close() // the children have it
 	if err != nil {
 		return complainDaemon(cfg, err)
@@ -132,7 +118,7 @@ func complainDaemon(cfg Config, err error) int {
 
 // leadSession is the part of the process between: it starts the daemon and is done.
 func leadSession(pipe int) int {
-	if err := startStage("daemon", false, inherited(pipe-firstSocket+1)); err != nil {
+	if err := startStage("daemon", false, inherited(pipe-sockets.FirstListenFD+1)); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", programName(), err)
 		return 1
 	}

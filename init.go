@@ -3,10 +3,10 @@ package serverengine
 import (
 	"fmt"
 	"os"
-	"strconv"
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/procbridge"
+	"github.com/serverengine/serverengine-go/sockets"
 )
 
 // As process 1 of a container this program has two tasks that don't mix: to be a server,
@@ -23,7 +23,7 @@ func underInit() bool {
 	under := os.Getenv(initEnv) != ""
 	_ = os.Unsetenv(initEnv)
 	if under && os.Getenv("LISTEN_PID") == "1" {
-		_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // can't fail for such a value
+		sockets.AnnouncedToParent()
 	}
 	return under
 }

@@ -19,8 +19,23 @@ type Inherited struct {
 	File *os.File
 }
 
-// firstListenFD is where systemd's descriptors begin.
-const firstListenFD = 3
+// FirstListenFD is where systemd's descriptors begin.
+const FirstListenFD = 3
+
+const envListenPID = "LISTEN_PID"
+
+// Announced is how many descriptors systemd has for this process, from FirstListenFD on. It
+// takes none; where the variables make no sense it is 0, and Activated says why.
+func Announced() int {
+	all, _ := announcement(os.Environ()).systemd(os.Getpid())
+	return len(all)
+}
+
+// AnnouncedToParent makes what systemd has announced to the process that has started this
+// one, and from which it has inherited the descriptors, this process's.
+func AnnouncedToParent() {
+	_ = os.Setenv(envListenPID, strconv.Itoa(os.Getpid())) // can't fail for such a value
+}
 
 // Activated takes the sockets of systemd (LISTEN_PID, LISTEN_FDS,
 // LISTEN_FDNAMES) and of einhorn (EINHORN_FD_COUNT, EINHORN_FD_0 …) and removes
@@ -60,7 +75,7 @@ type activation map[string]string
 // announces tells whether a variable is one of theirs.
 func announces(name string) bool {
 	switch name {
-	case "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID":
+	case envListenPID, "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID":
 		return true
 	}
 	return strings.HasPrefix(name, einhornPrefix)
@@ -105,10 +120,10 @@ func (a activation) parse(pid int) ([]numbered, error) {
 
 func (a activation) systemd(pid int) ([]numbered, error) {
 	count, names := a["LISTEN_FDS"], strings.Split(a["LISTEN_FDNAMES"], ":")
-	if count == "" || a["LISTEN_PID"] != "" && a["LISTEN_PID"] != strconv.Itoa(pid) {
+	if count == "" || a[envListenPID] != "" && a[envListenPID] != strconv.Itoa(pid) {
 		return nil, nil
 	}
-	if a["LISTEN_PID"] == "" {
+	if a[envListenPID] == "" {
 		return nil, fmt.Errorf("sockets: LISTEN_FDS=%q without LISTEN_PID: %w", clip(count, 32), ErrBadRequest)
 	}
 	n, err := a.number("LISTEN_FDS", 0, maxSlots)
@@ -117,11 +132,11 @@ func (a activation) systemd(pid int) ([]numbered, error) {
 	}
 	var all []numbered
 	for i := range n {
-		name := "LISTEN_FD_" + strconv.Itoa(firstListenFD+i)
+		name := "LISTEN_FD_" + strconv.Itoa(FirstListenFD+i)
 		if i < len(names) && names[i] != "" {
 			name = names[i]
 		}
-		all = append(all, numbered{firstListenFD + i, name})
+		all = append(all, numbered{FirstListenFD + i, name})
 	}
 	return all, nil
 }
@@ -139,7 +154,7 @@ func (a activation) einhorn() ([]numbered, error) {
 	seen := map[int]string{}
 	for i := range n {
 		name := einhornPrefix + strconv.Itoa(i)
-		fd, err := a.number(name, firstListenFD, math.MaxInt32) // the kernel would cut a larger one
+		fd, err := a.number(name, FirstListenFD, math.MaxInt32) // the kernel would cut a larger one
 		if err == nil && seen[fd] != "" {
 			err = fmt.Errorf("sockets: %s=%d is %s already: %w", name, fd, seen[fd], ErrBadRequest)
 		}

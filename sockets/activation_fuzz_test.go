@@ -31,7 +31,7 @@ func FuzzActivation(f *testing.F) {
 		}
 		seen := map[int]bool{}
 		for _, x := range all {
-			if x.fd < firstListenFD || x.fd > math.MaxInt32 || x.name == "" || seen[x.fd] {
+			if x.fd < FirstListenFD || x.fd > math.MaxInt32 || x.name == "" || seen[x.fd] {
 				t.Fatalf("%+v among %v", x, all)
 			}
 			seen[x.fd] = true

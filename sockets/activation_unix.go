@@ -22,7 +22,7 @@ type socketID struct{ dev, ino uint64 }
 var startedWith = noteInherited(announcement(os.Environ()))
 
 func noteInherited(a activation) map[int]socketID {
-	a["LISTEN_PID"] = strconv.Itoa(os.Getpid()) // whom it is for is looked at when they are taken
+	a[envListenPID] = strconv.Itoa(os.Getpid()) // whom it is for is looked at when they are taken
 	announced, _ := a.parse(os.Getpid())
 	noted := map[int]socketID{}
 	for _, x := range announced {
