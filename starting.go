@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/serverengine/serverengine-go/actors"
-	"github.com/serverengine/serverengine-go/messages"
 )
 
 // starting ends the process at a signal that means a stop, for as long as there is no
@@ -40,7 +39,7 @@ func (s *starting) over() {
 }
 
 // giveUp ends the process as a stop does that was asked for.
-func (s *starting) giveUp(signal string, _ messages.Command) {
+func (s *starting) giveUp(signal string) {
 	s.mu.Lock() // for good: nobody goes on with the start
 	why := fmt.Errorf("signal %s: it has ended before it was ready", signal)
 	if s.caller != nil {

@@ -61,9 +61,7 @@ type ProxyOptions struct {
 func NewProxy(o ProxyOptions) *actor.Props {
 	return Guarded("proxy "+o.Incarnation.String(), o.Log, func() actor.Actor {
 		p := &Proxy{ProxyOptions: o, behavior: actor.NewBehavior(), room: make(chan struct{}, 256), gone: make(chan struct{})}
-		p.losses = logging.NewLosses(func(n uint64, why string) {
-			p.log().WithField("lost", n).Warnf("messages to this process are lost: %s", why)
-		})
+		p.losses = lossesTo(p.log, lostMessages)
 		p.steps = escalation{ladder: o.Timing.Ladder, frames: true}
 		p.behavior.Become(p.starting)
 		return p

@@ -24,7 +24,7 @@ type Caught struct {
 	out   chan string
 	quit  chan struct{}
 	once  sync.Once
-	early func(name string, means messages.Command)
+	early func(name string)
 }
 
 // Catch begins to collect the signals of a table. A name that this system lacks is an
@@ -80,7 +80,7 @@ func (c *Caught) name(s os.Signal) string {
 
 // Early gives signals that mean a stop to f, one after another in a goroutine, instead of
 // letting them wait for Names. nil ends that.
-func (c *Caught) Early(f func(name string, means messages.Command)) {
+func (c *Caught) Early(f func(name string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.early = f
@@ -96,7 +96,7 @@ func (c *Caught) wasEarly(name string) bool {
 	}
 	switch means.(type) {
 	case messages.Stop, messages.Interrupt:
-		early(name, means)
+		early(name)
 		return true
 	}
 	return false
