@@ -4,6 +4,8 @@ package sockets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"syscall"
 
@@ -69,6 +71,19 @@ func beforeBind(fd int, o ListenOptions, reusePort bool) error {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
 	return nil
+}
+
+// onDescriptor runs f on the descriptor of a file, connection or listener.
+func onDescriptor(c any, f func(fd int) error) error {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("sockets: look at the descriptor of a %T: %w", c, errors.ErrUnsupported)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return controlled(raw, f)
 }
 
 // controlled runs f on the descriptor behind c.

@@ -22,15 +22,12 @@ func dupFD(fd int) (int, error) {
 // dupConn copies the descriptor of a file, connection or listener without
 // File.Fd, which would make the description blocking for everybody.
 func dupConn(c syscall.Conn) (int, error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd, dupErr := -1, error(nil)
-	if err := raw.Control(func(p uintptr) { fd, dupErr = dupFD(int(p)) }); err != nil {
-		return -1, err
-	}
-	return fd, dupErr
+	fd := -1
+	err := onDescriptor(c, func(from int) (err error) {
+		fd, err = dupFD(from)
+		return err
+	})
+	return fd, err
 }
 
 func closeFDs(fds []int) {
@@ -59,17 +56,13 @@ func fileOf(fd int, name string) *os.File {
 }
 
 func isPacketSocket(f *os.File) (bool, error) {
-	raw, err := f.SyscallConn()
+	kind := 0
+	err := onDescriptor(f, func(fd int) (err error) {
+		kind, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+		return os.NewSyscallError("getsockopt", err)
+	})
 	if err != nil {
 		return false, err
-	}
-	kind, kindErr := 0, error(nil)
-	err = raw.Control(func(p uintptr) { kind, kindErr = unix.GetsockoptInt(int(p), unix.SOL_SOCKET, unix.SO_TYPE) })
-	if err != nil {
-		return false, err
-	}
-	if kindErr != nil {
-		return false, os.NewSyscallError("getsockopt", kindErr)
 	}
 	if kind != unix.SOCK_STREAM && kind != unix.SOCK_SEQPACKET {
 		return false, fmt.Errorf("a socket of type %d", kind)
