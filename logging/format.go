@@ -10,23 +10,6 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Formatter renders a record as bytes that end with a newline. [TextFormatter]
-// and [JSONFormatter] are the two there are.
-type Formatter = logrus.Formatter
-
-// NewFormatter returns the formatter of a format's name, "text" or "json"; the
-// empty name is text. pid 0 is this process; fields are in every record.
-func NewFormatter(format string, pid int, fields map[string]any) (Formatter, error) {
-	isJSON, err := parseFormat(format)
-	if err != nil {
-		return nil, err
-	}
-	if isJSON {
-		return NewJSONFormatter(pid, fields), nil
-	}
-	return NewTextFormatter(pid, fields), nil
-}
-
 // TextFormatter renders a record in the shape of the seed, with local time in
 // microseconds, the severity right-aligned in five columns and the fields sorted:
 //
