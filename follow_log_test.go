@@ -1,7 +1,6 @@
 package serverengine
 
 import (
-	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -11,9 +10,7 @@ import (
 
 // The log follows one configuration after another: the last one stays.
 func TestLogFollowsTheLastConfiguration(t *testing.T) {
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
+	system := silentSystem()
 	cfg := Default()
 	cfg.Log = filepath.Join(t.TempDir(), "log")
 	h, err := newHouse(App{}, cfg, true)

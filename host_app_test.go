@@ -19,6 +19,13 @@ import (
 	"github.com/serverengine/serverengine-go/messages"
 )
 
+// silentSystem is an actor system of which nothing is logged.
+func silentSystem() *actor.ActorSystem {
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.DiscardHandler)
+	}))
+}
+
 // hostApp is the App of tests that are host programs themselves.
 func hostApp() serverengine.App {
 	app := webApp()
@@ -60,9 +67,7 @@ func newHostOf(t *testing.T, app serverengine.App, settings keys) *host {
 	tr.log = &logReader{path: tr.path("log")}
 	tr.stderr = tr.path("stderr")
 	h := &host{tree: tr}
-	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
+	h.system = silentSystem()
 	h.system.EventStream.Subscribe(func(e any) {
 		if e, ok := e.(messages.Event); ok {
 			h.mu.Lock()

@@ -3,7 +3,6 @@
 package serverengine_test
 
 import (
-	"log/slog"
 	"net"
 	"os"
 	"testing"
@@ -17,9 +16,7 @@ import (
 // A reload whose load is under way when a stop begins is answered, as one that waits for it.
 func TestReloadDuringAStopIsAnswered(t *testing.T) {
 	t.Parallel()
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
+	system := silentSystem()
 	loading, hold := make(chan struct{}, 2), make(chan struct{})
 	defer close(hold)
 	cfg := serverengine.Default()
@@ -59,9 +56,7 @@ func TestReloadDuringAStopIsAnswered(t *testing.T) {
 // What was opened for an engine that is gone meanwhile is closed again.
 func TestEngineThatEndsWhileItOpensLeavesNothing(t *testing.T) {
 	t.Parallel()
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
+	system := silentSystem()
 	loading, hold := make(chan struct{}), make(chan struct{})
 	cfg := serverengine.Default()
 	dir := t.TempDir()

@@ -177,10 +177,7 @@ func TestCommandsHaveTheirOwnPinnedSockets(t *testing.T) {
 	for _, role := range []string{"activated command", "command of the socket manager"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			c := playing(t, role)
-			if role == "activated command" {
-				c.Listen = []string{"127.0.0.1:0"}
-			}
+			c := listeningCommand(t, role)
 			tr := spawn(t, c, pinned, keys{"workers": 3})
 			tr.serving(3)
 			eventually(t, "all commands serve", func() bool { return count(tr.log.read(), "serving on ") == 3 })

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/serverengine/serverengine-go"
 	"github.com/serverengine/serverengine-go/sockets"
 )
 
@@ -117,6 +118,16 @@ func TestCommandGetsItsSocketsByActivation(t *testing.T) {
 	}
 }
 
+// listeningCommand is that of a role that gets its socket from the top in either way.
+func listeningCommand(t *testing.T, role string) serverengine.Command {
+	t.Helper()
+	c := playing(t, role)
+	if role == "activated command" {
+		c.Listen = []string{"127.0.0.1:0"}
+	}
+	return c
+}
+
 // shortDir is a directory whose path leaves room for a socket's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
@@ -135,10 +146,7 @@ func TestRestartOfCommandsRefusesNoConnection(t *testing.T) {
 	for _, role := range []string{"activated command", "command of the socket manager"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			c := playing(t, role)
-			if role == "activated command" {
-				c.Listen = []string{"127.0.0.1:0"}
-			}
+			c := listeningCommand(t, role)
 			tr := spawn(t, c, keys{"workers": 2, "restart_worker_interval": 0})
 			before := tr.serving(2)
 			l := tr.load(4, false)
