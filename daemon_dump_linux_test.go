@@ -2,14 +2,17 @@ package serverengine_test
 
 import (
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/serverengine/serverengine-go"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -177,4 +180,45 @@ func TestDumpOfAHostByAMessage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A worker whose Dump waits for what holds it up still has its stacks dumped, and again.
+func TestDumpOfAWorkerWhoseDumpHangs(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"process", "thread"} {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			tr := start(t, "hangs in Dump", keys{"worker_type": typ, "workers": 1})
+			pid := tr.says("up").Pid
+			for range 2 {
+				if dump := tr.nextDump(pid); !strings.Contains(dump, "[running]:") {
+					t.Errorf("no stacks: %q", dump)
+				}
+			}
+			tr.signal(syscall.SIGTERM)
+			tr.exits(0)
+		})
+	}
+}
+
+// hangsInDump waits in Dump for a mutex that Run holds.
+type hangsInDump struct{ mu sync.Mutex }
+
+func (h *hangsInDump) Run(ctx context.Context, self *serverengine.Self) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	self.Logger().Info("up")
+	<-ctx.Done()
+	return nil
+}
+
+func (h *hangsInDump) Dump(io.Writer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+}
+
+func init() {
+	roles["hangs in Dump"] = func() {
+		run(serverengine.App{Worker: func(*serverengine.Self) (serverengine.Worker, error) { return &hangsInDump{}, nil }})
+	}
 }

@@ -154,12 +154,7 @@ func (tr *tree) usage(pid int) usage {
 	if err != nil || len(fds) == 0 {
 		tr.t.Fatalf("descriptors of %d: %v", pid, err)
 	}
-	written := "dump written to " + tr.dumpPath(pid)
-	dumps := count(tr.log.read(), written)
-	_ = os.Remove(tr.dumpPath(pid)) // there is none before the first
-	tr.kill(pid, syscall.SIGCONT)
-	eventually(tr.t, "there is another dump", func() bool { return count(tr.log.read(), written) > dumps })
-	dump := tr.dumpOf(pid)
+	dump := tr.nextDump(pid)
 	found := heapInUse.FindStringSubmatch(dump)
 	if found == nil {
 		tr.t.Fatalf("no memory in the dump of %d", pid)
@@ -172,6 +167,22 @@ func (tr *tree) usage(pid int) usage {
 		descriptors: len(fds), goroutines: strings.Count(dump, "\ngoroutine "), zombies: zombies(pid),
 		files: tr.files(), heap: heap,
 	}
+}
+
+// nextDump has a process write a dump. Each is whole when the log tells of it, and they stand
+// in the order in which the log tells of them. There may be others behind it: the top's has
+// every process below write one.
+func (tr *tree) nextDump(pid int) string {
+	tr.t.Helper()
+	written := "dump written to " + tr.dumpPath(pid)
+	before := count(tr.log.read(), written)
+	tr.kill(pid, syscall.SIGCONT)
+	eventually(tr.t, "there is another dump", func() bool { return count(tr.log.read(), written) > before })
+	b, err := os.ReadFile(tr.dumpPath(pid))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return strings.Split(string(b), "Sigdump of pid ")[before+1]
 }
 
 // files counts those in the tree's folder, but the dumps.

@@ -191,7 +191,7 @@ func TestContDumpsTopAndWorkers(t *testing.T) {
 			if typ != "process" {
 				pid = tr.pid
 			}
-			eventually(t, want, func() bool { return strings.Contains(tr.dumpOf(pid), want) })
+			tr.dumpTells(pid, want)
 		}
 		tr.same(lives)
 	})
@@ -274,4 +274,10 @@ func (tr *tree) dumpOf(pid int) string {
 		tr.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// dumpTells waits for what a worker adds to a dump that is written already.
+func (tr *tree) dumpTells(pid int, want string) {
+	tr.t.Helper()
+	eventually(tr.t, "the dump tells: "+want, func() bool { return strings.Contains(tr.dumpOf(pid), want) })
 }

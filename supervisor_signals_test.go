@@ -168,9 +168,7 @@ func TestSupervisorContDumpsAllThreeLevels(t *testing.T) {
 		t.Error("the server's dump has no stacks")
 	}
 	for _, l := range tr.lives() {
-		if dump := tr.dumpOf(l.pid); !strings.Contains(dump, fmt.Sprintf("dump of web worker %d", l.slot)) {
-			t.Errorf("worker %d has not dumped", l.slot)
-		}
+		tr.dumpTells(l.pid, fmt.Sprintf("dump of web worker %d", l.slot))
 	}
 }
 

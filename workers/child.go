@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -295,15 +294,13 @@ func (c *child) dump() {
 	}
 	cfg, log, life := c.cfg, c.log, c.life
 	go func() {
-		path, err := sigdump.Write(sigdump.Options{Dir: cfg.SigdumpDir, Heap: cfg.SigdumpHeap, More: func(w io.Writer) {
-			fmt.Fprintf(w, "worker %d, incarnation %s\n", life.self.ID(), life.self.incarnation)
-			life.dump(w)
-		}})
+		path, err := sigdump.Write(sigdump.Options{Dir: cfg.SigdumpDir, Heap: cfg.SigdumpHeap, More: life.dumpTitle})
 		if err != nil {
 			log.Errorf("dump: %v", err)
 			return
 		}
 		log.WithFields(workerFields(life.self.incarnation)).Infof("dump written to %s", path)
+		life.addToDump(cfg.SigdumpDir)
 	}()
 }
 

@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/serverengine/serverengine-go/actors"
 	"github.com/serverengine/serverengine-go/config"
-	"github.com/serverengine/serverengine-go/internal/sigdump"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -133,18 +131,9 @@ func (g *goroutine) configure(m messages.Configure) {
 // dump adds what the worker has to say to the dump file of this process, whose stacks the
 // engine writes.
 func (g *goroutine) dump() {
-	cfg, life, log := g.life.self.Config(), g.life, g.life.self.logger
-	if cfg.DisableSigdump || !life.dumps() {
-		return
+	if cfg := g.life.self.Config(); !cfg.DisableSigdump {
+		go g.life.addToDump(cfg.SigdumpDir)
 	}
-	go func() {
-		var text bytes.Buffer
-		fmt.Fprintf(&text, "\nworker %d, incarnation %s\n", life.self.ID(), life.self.Incarnation())
-		life.dump(&text)
-		if _, err := sigdump.Append(cfg.SigdumpDir, text.Bytes()); err != nil {
-			log.Errorf("dump: %v", err)
-		}
-	}()
 }
 
 // callBefore runs the BeforeStart hook; a panic in it fails the start as an error does.

@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/serverengine/serverengine-go/config"
+	"github.com/serverengine/serverengine-go/internal/sigdump"
 	"github.com/serverengine/serverengine-go/messages"
 )
 
@@ -293,22 +295,26 @@ func (l *life) reloads() {
 	}
 }
 
-// dumps reports whether the worker has a Dump.
-func (l *life) dumps() bool {
+// addToDump adds what the worker has to say to the dump file of this process, behind the
+// stacks: a Dump that waits for what holds up the worker doesn't keep them from the operator.
+func (l *life) addToDump(dir string) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, ok := l.worker.(Dumper)
-	return ok
+	d, ok := l.worker.(Dumper)
+	l.mu.Unlock()
+	if !ok {
+		return
+	}
+	var text bytes.Buffer
+	text.WriteByte('\n')
+	l.dumpTitle(&text)
+	if err := l.guard("Dump", func() error { d.Dump(&text); return nil }); err != nil {
+		fmt.Fprintf(&text, "%v\n", err)
+	}
+	if _, err := sigdump.Append(dir, text.Bytes()); err != nil {
+		l.self.logger.Errorf("dump: %v", err)
+	}
 }
 
-// dump calls the worker's Dump.
-func (l *life) dump(w io.Writer) {
-	l.mu.Lock()
-	worker := l.worker
-	l.mu.Unlock()
-	if d, ok := worker.(Dumper); ok {
-		if err := l.guard("Dump", func() error { d.Dump(w); return nil }); err != nil {
-			fmt.Fprintf(w, "%v\n", err)
-		}
-	}
+func (l *life) dumpTitle(w io.Writer) {
+	fmt.Fprintf(w, "worker %d, incarnation %s\n", l.self.ID(), l.self.incarnation)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -290,9 +292,11 @@ func TestDumpThatPanicsKeepsWhatItWrote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin((&full{}).code())
 		synctest.Wait()
-		var b strings.Builder
-		if s.dump(&b); !strings.HasPrefix(b.String(), "mine") || !strings.Contains(b.String(), "panic in Dump") {
-			t.Errorf("dump %q", b.String())
+		dir := t.TempDir()
+		s.addToDump(dir)
+		b, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("sigdump-%d.log", os.Getpid())))
+		if want := "\nworker 3, incarnation 1.3.2\nminepanic in Dump: in Dump\n"; err != nil || string(b) != want {
+			t.Errorf("dump %q, %v", b, err)
 		}
 		s.stop(&StopCause{})
 	})

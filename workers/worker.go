@@ -29,7 +29,9 @@ type (
 	// Stopper is called once when a graceful stop begins, after ctx is cancelled (the
 	// seed's stop). The worker has ended when Run and Stop have returned.
 	Stopper interface{ Stop() }
-	// Dumper adds to the dump that an operator asks for.
+	// Dumper adds to the dump that an operator asks for. Dump is called in a goroutine of its
+	// own when the stacks are written: one that waits only keeps back what it would add. What
+	// it writes gets into the file when it returns, or panics.
 	Dumper interface{ Dump(w io.Writer) }
 	// Receiver gets the messages sent to its slot, one after another. What it returns
 	// answers an Ask. A panic in it is an error to whoever asked, and is logged.

@@ -3,6 +3,7 @@
 package sigdump
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync"
 	"time"
 )
 
@@ -21,23 +23,20 @@ type Options struct {
 	More func(io.Writer) // adds to the text; may be nil
 }
 
+// alone lets one dump after the other be written: those of a process share its files.
+var alone sync.Mutex
+
 // Write appends a dump to sigdump-<pid>.log in the directory and returns the file's path.
 // The file is made with mode 0600; one that is a link or belongs to somebody else is
-// refused.
+// refused. Any goroutine may call it.
 func Write(o Options) (path string, err error) {
-	path = filepath.Join(o.Dir, fmt.Sprintf("sigdump-%d.log", os.Getpid()))
-	f, err := open(path)
-	if err != nil {
-		return "", fmt.Errorf("dump file: %w", err)
+	alone.Lock()
+	defer alone.Unlock()
+	path, err = Append(o.Dir, text(o))
+	if err == nil && o.Heap {
+		err = heap(path + ".heap")
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := write(f, o); err != nil {
-		return "", fmt.Errorf("dump file %s: %w", path, err)
-	}
-	if o.Heap {
-		return path, heap(path + ".heap")
-	}
-	return path, nil
+	return path, err
 }
 
 // Append adds a text to the dump file of this process, in one write: other goroutines may
@@ -55,19 +54,17 @@ func Append(dir string, text []byte) (path string, err error) {
 	return path, nil
 }
 
-func write(f *os.File, o Options) error {
-	_, err := fmt.Fprintf(f, "Sigdump of pid %d at %s\n", os.Getpid(), time.Now().Format(time.RFC3339Nano))
-	if err != nil {
-		return err
-	}
+func text(o Options) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Sigdump of pid %d at %s\n", os.Getpid(), time.Now().Format(time.RFC3339Nano))
 	if o.More != nil {
-		o.More(f)
+		o.More(&b)
 	}
-	memory(f)
-	fmt.Fprintf(f, "\nGoroutines: %d\n", runtime.NumGoroutine())
-	_, err = f.Write(stacks())
-	fmt.Fprintln(f)
-	return err
+	memory(&b)
+	fmt.Fprintf(&b, "\nGoroutines: %d\n", runtime.NumGoroutine())
+	b.Write(stacks())
+	b.WriteByte('\n')
+	return b.Bytes()
 }
 
 // stacks is the trace of all goroutines, at most 64 MiB of it.
