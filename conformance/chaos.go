@@ -283,9 +283,23 @@ func (c *chaos) clear() error {
 		<-c.ended
 	}
 	if c.small {
-		err = errors.Join(err, syscall.Unmount(c.logs, 0))
+		err = errors.Join(err, c.unmount())
 	}
 	return err
+}
+
+// unmount waits for the files of those that have ended: the kernel closes them after it has
+// let go of their working directory, by which sweep knows them.
+func (c *chaos) unmount() error {
+	var err error
+	_ = until(patience, func() (bool, error) { // what err tells as well
+		err = syscall.Unmount(c.logs, 0)
+		return !errors.Is(err, syscall.EBUSY), nil
+	})
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", c.logs, err)
+	}
+	return nil
 }
 
 // evidence is what there is to judge a failure by.
