@@ -2,6 +2,7 @@ package serverengine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/serverengine/serverengine-go"
+	"github.com/serverengine/serverengine-go/internal/leash"
 )
 
 // insideVar is the role that a container is to play.
@@ -33,7 +35,7 @@ func playContainer() {
 		err = unix.Mount("proc", "/proc", "proc", 0, "")
 	}
 	if err == nil {
-		err = os.Setenv(roleVar, os.Getenv(insideVar))
+		err = errors.Join(os.Setenv(roleVar, os.Getenv(insideVar)), os.Unsetenv(leash.Var))
 	}
 	if err == nil {
 		err = unix.Exec("/proc/self/exe", os.Args, os.Environ())

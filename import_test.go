@@ -28,7 +28,7 @@ type layer struct {
 var layers = []layer{
 	{folder: "examples/*", ours: []string{".", "messages"}, actors: true},
 	{folder: "bench", ours: []string{".", "messages", "procbridge", "sockets"}, actors: true, starts: true}, // procbridge is the floor of messages, sockets that of a socket each
-	{folder: "conformance", ours: []string{".", "messages"}, actors: true, starts: true},
+	{folder: "conformance", ours: []string{".", "messages", "internal/leash"}, actors: true, starts: true},
 	{folder: "cmd/*", ours: []string{".", "messages"}, actors: true},
 	{folder: ".", ours: []string{"*"}, actors: true},
 	{folder: "supervisor", ours: []string{"actors", "procbridge", "sockets", "logging", "config", "messages", "internal/*"}, actors: true},

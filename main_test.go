@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/serverengine/serverengine-go"
+	"github.com/serverengine/serverengine-go/internal/leash"
 )
 
 // roleVar names the program that a process plays. Its worker processes inherit it, so that
@@ -29,10 +30,12 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "no role is named %q\n", name)
 			os.Exit(98)
 		}
+		leash.Follow()
 		play()
 		os.Exit(97) // a role exits by itself
 	}
 	serverengine.Init(hostApps()...)
+	leash.Hold()
 	quicken()
 	code := m.Run()
 	if idle := unplayed(); code == 0 && wholeRun() && len(idle) > 0 {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,7 +28,7 @@ type chaosOptions struct {
 }
 
 // chaosCommand is "conformance chaos": it returns the exit code.
-func chaosCommand(args []string) int {
+func chaosCommand(ctx context.Context, args []string) int {
 	o := chaosOptions{workers: 4, clients: 8, out: os.Stderr}
 	flags := flag.NewFlagSet("chaos", flag.ExitOnError)
 	flags.Uint64Var(&o.seed, "seed", 1, "`number` that decides what happens")
@@ -36,7 +37,7 @@ func chaosCommand(args []string) int {
 	scratch, ours, err := prepare()
 	defer os.RemoveAll(scratch)
 	if err == nil {
-		err = runChaos(o, scratch, ours)
+		err = runChaos(ctx, o, scratch, ours)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -78,7 +79,7 @@ type chaos struct {
 	usual     counts         // of the start
 }
 
-func runChaos(o chaosOptions, scratch string, ours side) (err error) {
+func runChaos(ctx context.Context, o chaosOptions, scratch string, ours side) (err error) {
 	c := &chaos{chaosOptions: o, choice: rand.New(rand.NewPCG(o.seed, 0)), port: nextPort(),
 		frozen: map[int]bool{}, condemned: map[int]bool{}, doings: map[string]int{}}
 	if c.dir, err = os.MkdirTemp(scratch, "chaos"); err != nil {
@@ -91,10 +92,13 @@ func runChaos(o chaosOptions, scratch string, ours side) (err error) {
 	if err := c.prepare(); err != nil {
 		return err
 	}
-	if err := c.torment(ours); err != nil {
+	if err := c.torment(ctx, ours); err != nil {
 		return fmt.Errorf("seed %d: %w%s", o.seed, err, c.evidence())
 	}
 	for round := range deaths {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
 		if err := c.killTop(ours); err != nil {
 			return fmt.Errorf("seed %d, death %d of the top: %w%s", o.seed, round+1, err, c.evidence())
 		}
@@ -177,8 +181,9 @@ func (c *chaos) begin(ours side) error {
 	return err
 }
 
-// torment is the main part: rounds of actions, and a look at everything after each.
-func (c *chaos) torment(ours side) error {
+// torment is the main part: rounds of actions, and a look at everything after each, until
+// the time is over or ctx ends.
+func (c *chaos) torment(ctx context.Context, ours side) error {
 	if err := c.begin(ours); err != nil {
 		return err
 	}
@@ -186,7 +191,7 @@ func (c *chaos) torment(ours side) error {
 	defer c.load.stop()
 	deadline := time.Now().Add(c.length)
 	rounds := 0
-	for ; time.Now().Before(deadline); rounds++ {
+	for ; time.Now().Before(deadline) && ctx.Err() == nil; rounds++ {
 		before := c.tree()
 		names, err := c.round()
 		if err == nil {

@@ -42,7 +42,7 @@ func TestStories(t *testing.T) {
 		all = onePerStory(all)
 	}
 	results := make([]result, len(all))
-	playAll(all, ours, scratch, func(i int, r result) { results[i] = r })
+	playAll(t.Context(), all, ours, scratch, func(i int, r result) { results[i] = r })
 	for _, r := range results {
 		t.Run(r.variant.String(), func(t *testing.T) {
 			switch r.verdict {
@@ -78,7 +78,7 @@ func TestChaos(t *testing.T) {
 	}
 	scratch, ours := ourSide(t)
 	var out strings.Builder
-	err := runChaos(chaosOptions{seed: 1, length: 5 * time.Second, workers: 3, clients: 4, out: &out}, scratch, ours)
+	err := runChaos(t.Context(), chaosOptions{seed: 1, length: 5 * time.Second, workers: 3, clients: 4, out: &out}, scratch, ours)
 	t.Log(out.String())
 	if err != nil {
 		t.Error(err)

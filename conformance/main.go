@@ -12,28 +12,48 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/serverengine/serverengine-go/internal/leash"
 )
 
 func main() {
 	if code, other := role(os.Args); other {
 		os.Exit(code)
 	}
+	ctx := interruptible()
 	if len(os.Args) > 1 && os.Args[1] == "chaos" {
-		os.Exit(chaosCommand(os.Args[2:]))
+		os.Exit(chaosCommand(ctx, os.Args[2:]))
 	}
-	os.Exit(conformance(os.Args[1:]))
+	os.Exit(conformance(ctx, os.Args[1:]))
 }
+
+// interruptible ends with the first Ctrl-C. At the second the program ends as it stands.
+func interruptible() context.Context {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop()
+		fmt.Fprintln(os.Stderr, "conformance: ending what is under way; once more to leave it")
+	})
+	return ctx
+}
+
+var errInterrupted = errors.New("interrupted")
 
 // role does the work of this program's other parts, which plays start.
 func role(args []string) (code int, other bool) {
+	leash.Follow()
 	switch {
 	case len(args) == 3 && args[1] == "subject":
 		return subject(args[2]), true
@@ -46,7 +66,7 @@ func role(args []string) (code int, other bool) {
 }
 
 // conformance is the command. It returns the exit code.
-func conformance(args []string) int {
+func conformance(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("conformance", flag.ExitOnError)
 	var s selection
 	flags.StringVar(&s.only, "only", "", "play `side`: ours or original (default: both)")
@@ -59,7 +79,7 @@ func conformance(args []string) int {
 		flags.Usage()
 		return 2
 	}
-	report, err := playSides(s, os.Stderr)
+	report, err := playSides(ctx, s, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -78,7 +98,7 @@ func conformance(args []string) int {
 }
 
 // playSides plays what is selected and says on progress how it goes.
-func playSides(s selection, progress io.Writer) (*report, error) {
+func playSides(ctx context.Context, s selection, progress io.Writer) (*report, error) {
 	stories, err := loadStories()
 	if err != nil {
 		return nil, err
@@ -103,18 +123,21 @@ func playSides(s selection, progress io.Writer) (*report, error) {
 	}
 	for _, name := range []string{"ours", "original"} {
 		if one, ok := sides[name]; ok && (s.only == "" || s.only == name) {
-			r.results[name] = playWatched(s.variants(stories), one, scratch, progress)
+			r.results[name] = playWatched(ctx, s.variants(stories), one, scratch, progress)
+		}
+		if ctx.Err() != nil {
+			return nil, errInterrupted
 		}
 	}
 	return r, nil
 }
 
 // playWatched prints a line for each failure, and one at the end.
-func playWatched(all []variant, s side, scratch string, progress io.Writer) []result {
+func playWatched(ctx context.Context, all []variant, s side, scratch string, progress io.Writer) []result {
 	results := make([]result, len(all))
 	var mu sync.Mutex
 	began := time.Now()
-	playAll(all, s, scratch, func(i int, r result) {
+	playAll(ctx, all, s, scratch, func(i int, r result) {
 		mu.Lock()
 		defer mu.Unlock()
 		results[i] = r

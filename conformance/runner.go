@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"strings"
@@ -52,11 +53,15 @@ func (s selection) variants(all []story) []variant {
 const crowd = 10
 
 // playAll plays all variants on one side and calls done as each ends, from any goroutine.
-func playAll(all []variant, s side, scratch string, done func(int, result)) {
+// When ctx ends no more of them begin.
+func playAll(ctx context.Context, all []variant, s side, scratch string, done func(int, result)) {
 	places := make(chan struct{}, crowd)
 	var running sync.WaitGroup
 	for i, v := range all {
 		places <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
 		running.Go(func() {
 			defer func() { <-places }()
 			done(i, judge(v, s, scratch))

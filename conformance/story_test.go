@@ -122,7 +122,7 @@ func TestOlder(t *testing.T) {
 
 // TestNothingSelected: a pattern that selects no story is a mistake.
 func TestNothingSelected(t *testing.T) {
-	r, err := playSides(selection{only: "ours", pattern: regexp.MustCompile("nonsense")}, io.Discard)
+	r, err := playSides(t.Context(), selection{only: "ours", pattern: regexp.MustCompile("nonsense")}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), `"nonsense"`) {
 		t.Errorf("%v, %v", r, err)
 	}

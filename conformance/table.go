@@ -154,4 +154,7 @@ and of the other pipes, and the log; the number of descriptors at each level; zo
 request may have been refused, and none lost but those, one of each client, that a worker had in hand when it was killed or
 frozen until then, or restarted at once, or that a frozen server ended when it went on. In rounds of its own the top is killed
 under load, soon after an action: then everything has to be gone within orphan_timeout and what a busy machine needs.
+
+Ctrl-C ends a run after the round, or the play, that is under way. What it has started ends with it however it ends, but for
+the tmpfs of the log's disk, which a run leaves that is killed in chaos.
 `
