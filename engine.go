@@ -3,7 +3,6 @@ package serverengine
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -83,45 +82,12 @@ func (e *engine) Receive(ctx actor.Context) {
 	case *actor.Started:
 		e.open(ctx)
 	case *actor.Stopping:
+		e.halt(ctx)
 	case *actor.Stopped:
-		e.abandon()
+		e.abandon(ctx)
 	default:
 		e.behavior.Receive(ctx)
 	}
-}
-
-// abandon closes what an engine owns that was stopped from outside, or that panicked. Its
-// processes were killed with their actors.
-func (e *engine) abandon() {
-	e.coming.giveUp()
-	if h := e.house; h != nil && !e.ended {
-		e.ended = true
-		go func() { _ = h.close() }() // there is nobody left to tell
-	}
-}
-
-func (e *engine) panicked(ctx actor.Context, r any) {
-	log := logrus.StandardLogger()
-	if e.house != nil {
-		log = e.log
-	}
-	log.Errorf("panic in the engine: %v\n%s", r, debug.Stack())
-	e.fail(ctx, messages.Exit{Cause: messages.ExitPanic, Code: 2, Detail: fmt.Sprint(r)})
-}
-
-// fail ends an engine that has not come to a regular end. It waits for the log: what
-// happened must be in it, and nothing else is going to be done here.
-func (e *engine) fail(ctx actor.Context, exit messages.Exit) {
-	ctx.Stop(ctx.Self())
-	if h := e.house; h != nil && !e.ended {
-		e.ended = true
-		_ = h.close() // there is nobody left to tell
-	}
-	if e.done == nil { // the event is all that a host program has
-		ctx.ActorSystem().EventStream.Publish(messages.ServerExited{Generation: e.lastGeneration(), Exit: exit})
-		return
-	}
-	e.done(exit)
 }
 
 // open loads the configuration and opens the house, unless Run has done so.

@@ -30,10 +30,13 @@ func TestReloadDuringAStopIsAnswered(t *testing.T) {
 		first = false
 		return cfg, nil
 	})
-	ready := make(chan struct{})
+	ready, exited := make(chan struct{}), make(chan struct{})
 	system.EventStream.Subscribe(func(e any) {
-		if _, ok := e.(messages.ServerReady); ok {
+		switch e.(type) {
+		case messages.ServerReady:
 			close(ready)
+		case messages.ServerExited:
+			close(exited)
 		}
 	})
 	engine := system.Root.Spawn(serverengine.Props(serverengine.App{Worker: serverengine.Func(waits)}, source))
@@ -51,6 +54,7 @@ func TestReloadDuringAStopIsAnswered(t *testing.T) {
 	if err := system.Root.StopFuture(engine).Wait(); err != nil {
 		t.Error(err)
 	}
+	<-exited // and nothing is written any more
 }
 
 // What was opened for an engine that is gone meanwhile is closed again.
