@@ -1,7 +1,6 @@
 package serverengine
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -11,17 +10,10 @@ import (
 	"github.com/serverengine/serverengine-go/messages"
 )
 
-// silentSystem is an actor system of which nothing is logged.
-func silentSystem() *actor.ActorSystem {
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
-}
-
 // An alarm that was set before the end, the sweeper's for one, does not end the engine
 // while its log is being closed.
 func TestOldAlarmDoesNotEndTheEngine(t *testing.T) {
-	system := silentSystem()
+	system := SilentSystem()
 	never := make(chan struct{})
 	defer close(never)
 	e := &engine{engineOptions: engineOptions{

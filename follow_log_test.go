@@ -10,7 +10,7 @@ import (
 
 // The log follows one configuration after another: the last one stays.
 func TestLogFollowsTheLastConfiguration(t *testing.T) {
-	system := silentSystem()
+	system := SilentSystem()
 	cfg := Default()
 	cfg.Log = filepath.Join(t.TempDir(), "log")
 	h, err := newHouse(App{}, cfg, true)

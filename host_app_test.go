@@ -5,7 +5,6 @@ package serverengine_test
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -18,13 +17,6 @@ import (
 	"github.com/serverengine/serverengine-go"
 	"github.com/serverengine/serverengine-go/messages"
 )
-
-// silentSystem is an actor system of which nothing is logged.
-func silentSystem() *actor.ActorSystem {
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
-}
 
 // hostApp is the App of tests that are host programs themselves.
 func hostApp() serverengine.App {
@@ -67,7 +59,7 @@ func newHostOf(t *testing.T, app serverengine.App, settings keys) *host {
 	tr.log = &logReader{path: tr.path("log")}
 	tr.stderr = tr.path("stderr")
 	h := &host{tree: tr}
-	h.system = silentSystem()
+	h.system = serverengine.SilentSystem()
 	h.system.EventStream.Subscribe(func(e any) {
 		if e, ok := e.(messages.Event); ok {
 			h.mu.Lock()

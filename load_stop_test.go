@@ -16,7 +16,7 @@ import (
 // A reload whose load is under way when a stop begins is answered, as one that waits for it.
 func TestReloadDuringAStopIsAnswered(t *testing.T) {
 	t.Parallel()
-	system := silentSystem()
+	system := serverengine.SilentSystem()
 	loading, hold := make(chan struct{}, 2), make(chan struct{})
 	defer close(hold)
 	cfg := serverengine.Default()
@@ -60,7 +60,7 @@ func TestReloadDuringAStopIsAnswered(t *testing.T) {
 // What was opened for an engine that is gone meanwhile is closed again.
 func TestEngineThatEndsWhileItOpensLeavesNothing(t *testing.T) {
 	t.Parallel()
-	system := silentSystem()
+	system := serverengine.SilentSystem()
 	loading, hold := make(chan struct{}), make(chan struct{})
 	cfg := serverengine.Default()
 	dir := t.TempDir()
