@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/serverengine/serverengine-go"
+	"github.com/serverengine/serverengine-go/internal/leash"
 )
 
 func TestMain(m *testing.M) {
 	if code, other := role(os.Args); other { // the test binary is also the program under test
 		os.Exit(code)
 	}
+	leash.Hold()
 	os.Exit(m.Run())
 }
 

@@ -32,6 +32,7 @@ func main() {
 	if code, other := role(os.Args); other {
 		os.Exit(code)
 	}
+	leash.Hold()
 	ctx := interruptible()
 	if len(os.Args) > 1 && os.Args[1] == "chaos" {
 		os.Exit(chaosCommand(ctx, os.Args[2:]))

@@ -16,39 +16,42 @@ import (
 const roleVar = "LEASH_TEST_ROLE"
 
 // TestMain plays what the tests start: a holder that starts a follower and waits to be
-// killed, and the follower, which says that it lives.
+// killed, and the follower, which says that it lives. The test holds their input open.
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVar) {
 	case "holder":
 		Hold()
-		if err := again("follower", os.Stdout).Start(); err != nil {
+		if err := again("follower", os.Stdin, os.Stdout).Start(); err != nil {
 			panic(err)
 		}
-		select {}
+		waitForTheEnd()
 	case "follower":
 		Follow()
 		fmt.Println("here")
-		time.Sleep(time.Minute)
+		waitForTheEnd()
 	}
 	os.Exit(m.Run())
 }
 
-func again(role string, out *os.File) *exec.Cmd {
+// waitForTheEnd ends this process with the test, if nothing does before.
+func waitForTheEnd() {
+	_, _ = io.Copy(io.Discard, os.Stdin) // there is nothing but the end to read
+	os.Exit(0)
+}
+
+func again(role string, in, out *os.File) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env, cmd.Stdout = append(os.Environ(), roleVar+"="+role), out
+	cmd.Env, cmd.Stdin, cmd.Stdout = append(os.Environ(), roleVar+"="+role), in, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 
 func TestFollowerEndsWithItsHolder(t *testing.T) {
-	out, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	holder := again("holder", in)
-	err = holder.Start()
-	in.Close()
+	out, theirOut := pipe(t)
+	theirIn, _ := pipe(t) // open until the end of the test
+	holder := again("holder", theirIn, theirOut)
+	err := holder.Start()
+	theirOut.Close() // the last to have it is the follower
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,4 +69,14 @@ func TestFollowerEndsWithItsHolder(t *testing.T) {
 	if rest, err := io.ReadAll(said); len(rest) > 0 || err != nil { // the end comes with the last that could write
 		t.Errorf("the follower lives on: %q, %v", rest, err)
 	}
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() }) // once more, some of them
+	return r, w
 }
